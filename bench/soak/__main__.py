@@ -20,6 +20,9 @@ COMPARED: Final = 1000
 WARM_UP_SHARE: Final = 1 / 12
 PART_SHARE: Final = 1 / 6
 SHARE: Final = 0.1
+# Of the time; and of the slices, some of which are asked for while processes are being replaced.
+ENOUGH: Final = 0.9
+COMPARED_ENOUGH: Final = 0.5
 # By unit. The allocator keeps up to 64 MiB of freed memory in each of two processes. Each of the three kinds of
 # processes has a pool of workers that comes and goes. Metadata of files that are replaced is kept up to 64 MiB, in
 # files as far as a row is longer than 32 kB.
@@ -52,16 +55,17 @@ def main() -> int:
         soak(Path(folder), given.seconds, given.compared, seen, busy=busy)
     found = report(seen)
     print(json.dumps(found, indent=2))
-    for fault in faults(found):
+    wrong = faults(found, given.seconds, given.compared)
+    for fault in wrong:
         print(fault, file=sys.stderr)
-    return int(bool(faults(found)))
+    return int(bool(wrong))
 
 
 def report(seen: Seen) -> dict[str, Any]:
     """All that was seen as JSON values."""
-    seconds = seen.samples[-1].at_s
+    seconds = seen.samples[-1].at_s if seen.samples else 0.0
     used = [one for one in seen.samples if one.at_s >= seconds * WARM_UP_SHARE]
-    change = changes(used, seconds * PART_SHARE, SLACK, SHARE)
+    change = changes(used, seconds * PART_SHARE, SLACK, SHARE) if used else {}
     lost = sum((Counter(one["lost"]) for one in seen.rounds), Counter[str]())
     return {
         "seconds": seconds,
@@ -78,8 +82,13 @@ def report(seen: Seen) -> dict[str, Any]:
     }
 
 
-def faults(found: dict[str, Any]) -> list[str]:
-    """A sentence for each thing that is not as it should be."""
+def faults(found: dict[str, Any], seconds: float, compared: int) -> list[str]:
+    """A sentence for each thing that is not as it should be, or was not looked at for long enough."""
+    short = []
+    if found["seconds"] < seconds * ENOUGH:
+        short.append(f"It ended after {found['seconds']:,.0f} of {seconds:,.0f} s.")
+    if found["compared"]["equal"] < compared * COMPARED_ENOUGH:
+        short.append(f"{found['compared']['equal']:,} of {compared:,} slices were compared.")
     grown = [
         f"{name} grew from {one['first']:,.0f} to {one['last']:,.0f}."
         for name, one in found["resources"].items()
@@ -87,7 +96,7 @@ def faults(found: dict[str, Any]) -> list[str]:
     ]
     wrong = [f"{one} is not what h5py reads." for one in found["compared"]["wrong"]]
     failed = [f"{name}: a hostile request." for name in found["hostile"] if name.endswith(": 500")]
-    return [*wrong, *failed, *grown]
+    return [*short, *wrong, *failed, *grown]
 
 
 if __name__ == "__main__":

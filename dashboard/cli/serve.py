@@ -39,6 +39,7 @@ from dashboard.cli.process import (
     with_token,
 )
 from dashboard.errors import SetupError
+from dashboard.log_format import formatter
 from dashboard.people.configuration import read_text, taken_up
 from dashboard.people.shared_limit import shared_counts
 from dashboard.settings import SERVICE, Settings
@@ -130,10 +131,15 @@ def command(settings: Settings, role: str, *more: str) -> list[str]:
 
 def announce(settings: Settings, link: str, *warnings: str | None) -> None:
     """Say when and where the server answers, and who else can reach it."""
-    click.echo(f"Lamella is ready at {link} (Ctrl-C ends it)")
-    for warning in (warning_of_accounts(settings), *warnings):
-        if warning is not None:
-            click.echo(warning)
+    for text in (
+        f"Lamella is ready at {link} (Ctrl-C ends it)",
+        warning_of_accounts(settings),
+        *warnings,
+    ):
+        if text is not None:
+            # Whatever the level of the log: the link may be the only way in.
+            record = log.makeRecord(log.name, logging.INFO, __file__, 0, text, (), None)
+            click.echo(text if settings.log_format == "text" else formatter("json").format(record))
     sd_notify("READY=1", log)
 
 

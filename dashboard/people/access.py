@@ -106,6 +106,12 @@ class Access:
             raise Unauthorized(
                 f"The token {checked.name} has expired; ask for a new one (`lamella token add`)."
             )
+        if checked.early:
+            self.refuse(client, "token of the future", checked.name)
+            raise Unauthorized(
+                f"The token {checked.name} was made later than the server's clock says it is; have the clock of"
+                " its machine corrected."
+            )
         raise self._failed(client, WRONG_TOKEN, secret)
 
     def sign_in(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import re
 import secrets
 import threading
@@ -20,6 +21,8 @@ from dashboard.people.accounts import ACCOUNT, mark_of, names_of, person_of
 from dashboard.people.person import NO_ADMINS, OPERATOR, Admins, Person
 from dashboard.people.shares import Guest
 from dashboard.people.store import PeopleStore
+
+log = logging.getLogger(__name__)
 
 # For this time (s) a process relies on what it has read, so that a request costs no read of the database. It is
 # also how long another process may go on to answer after a sign-out, or for somebody who was removed.
@@ -238,6 +241,10 @@ class Sessions:
 
     def _is_current(self, read: _Read, now: float) -> bool:
         # A clock that was set back by much ends sessions: their age is not known any more.
+        if now < read.began - CLOCK_STEP_S:
+            log.warning(
+                "the clock of this machine is before the time of a sign-in, which ends so: correct the clock"
+            )
         is_young = (
             -CLOCK_STEP_S <= now - read.renewed < self.idle_s
             and -CLOCK_STEP_S <= now - read.began < self.lifetime_s

@@ -47,11 +47,12 @@ class Token(NamedTuple):
 
 
 class CheckedToken(NamedTuple):
-    """Who uses a token: `person` is None for one that is not valid; `expired` says that it was."""
+    """Who uses a token: `person` is None for one that is not valid, but was (`expired`) or will be (`early`)."""
 
     person: Person | None
     name: str = ""
     expired: bool = False
+    early: bool = False
 
 
 class Tokens:
@@ -135,7 +136,9 @@ class Tokens:
         assert kept is not None
         _, person, token = kept
         # A clock that was set back by much does not give a token time that it did not have.
-        if not token.created - CLOCK_STEP_S <= now < token.expires:
+        if now < token.created - CLOCK_STEP_S:
+            return CheckedToken(None, token.name, early=True)
+        if now >= token.expires:
             return CheckedToken(None, token.name, expired=True)
         if token.used is None or not 0.0 <= now - token.used < USED_EVERY_S:
             self._record_use(digest, kept, now)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench.soak import load
-from bench.soak.__main__ import report
+from bench.soak.__main__ import SLACK as SLACKS
+from bench.soak.__main__ import faults, report
 from bench.soak.resources import Sample, changes
 
 SLACK = {"bytes": 10.0}
@@ -19,6 +20,18 @@ def test_growth_is_the_last_part_over_the_first() -> None:
     assert found["a.bytes"].flat
     assert (found["b.bytes"].first, found["b.bytes"].last, found["b.bytes"].most) == (104, 136, 140)
     assert not found["b.bytes"].flat
+
+
+def test_a_soak_that_ended_early_shows_nothing() -> None:
+    seen = load.Seen()
+    assert faults(report(seen), 60.0, 10) == [
+        "It ended after 0 of 60 s.",
+        "0 of 10 slices were compared.",
+    ]
+    seen.samples += [Sample(float(n), {f"web.{name}": 1 for name in SLACKS}) for n in range(61)]
+    seen.compared.equal = 9
+    assert faults(report(seen), 60.0, 10) == []
+    assert faults(report(seen), 3600.0, 10) == ["It ended after 60 of 3,600 s."]
 
 
 @pytest.mark.nightly

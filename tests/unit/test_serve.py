@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -18,7 +19,7 @@ import pytest
 from dashboard.cli import serve as module
 from dashboard.cli.managed_process import MAX_DEATHS, ManagedProcess, RestartLimitReached
 from dashboard.cli.process import address, queue_signals
-from dashboard.cli.serve import Supervisor, end
+from dashboard.cli.serve import Supervisor, announce, end
 from dashboard.errors import SetupError
 from dashboard.people.configuration import TEXT
 from dashboard.settings import Settings
@@ -37,6 +38,19 @@ MakeSettings = Callable[..., Settings]
 )
 def test_the_address(make_settings: MakeSettings, host: str, prefix: str, url: str) -> None:
     assert address(make_settings(host=host, url_prefix=prefix)) == url
+
+
+@pytest.mark.parametrize("level", ["INFO", "ERROR"])
+def test_what_is_said_at_the_start_has_the_format_of_the_log(
+    make_settings: MakeSettings, capsys: pytest.CaptureFixture[str], level: str
+) -> None:
+    link = "http://127.0.0.1:8050/?token=x"
+    announce(make_settings(log_format="json", log_level=level, sign_in=True), link, None, "More.")
+    first, more = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first["message"] == f"Lamella is ready at {link} (Ctrl-C ends it)"
+    assert (more["message"], more["level"]) == ("More.", "INFO")
+    announce(make_settings(sign_in=True), link)
+    assert capsys.readouterr().out == f"Lamella is ready at {link} (Ctrl-C ends it)\n"
 
 
 def child(clock: Callable[[], float], script: str = "input()") -> ManagedProcess:

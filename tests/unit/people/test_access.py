@@ -52,6 +52,16 @@ def test_without_a_start_token_there_is_none(store: PeopleStore, clock: Clock) -
             access.sign_in("", token, FORM)
 
 
+def test_a_clock_that_is_off_is_named(
+    access: Access, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = access.tokens.add("script", [Scope.READ], 90)
+    clock.pass_(-3600.0)
+    with pytest.raises(Unauthorized, match="have the clock of its machine corrected"):
+        access.bearer(secret, BEARER)
+    assert events(caplog)[-1]["reason"] == "token of the future"
+
+
 def test_an_api_token_signs_in_nowhere(access: Access) -> None:
     secret = access.tokens.add("script", [Scope.ADMIN], 90)
     assert access.bearer(secret, BEARER).may(Scope.ADMIN)

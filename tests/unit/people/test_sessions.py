@@ -340,10 +340,13 @@ def test_a_damaged_row_is_no_session(
     assert make().check(session).person is None
 
 
-def test_a_clock_that_is_set_back_ends_sessions(make: Make, clock: Clock) -> None:
+def test_a_clock_that_is_set_back_ends_sessions(
+    make: Make, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     session = operators(make())
     clock.pass_(-3600.0)
     assert make().check(session).person is None
+    assert "correct the clock" in caplog.text
     make().remove_expired()
     clock.pass_(3600.0)
     assert make().check(session).person is None

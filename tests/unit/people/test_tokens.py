@@ -32,7 +32,7 @@ def tokens(make: Callable[[], Tokens]) -> Tokens:
 def test_a_token_of_the_operator(tokens: Tokens, store: PeopleStore) -> None:
     secret = tokens.add("prometheus", [Scope.METRICS, Scope.METRICS], 90)
     assert re.fullmatch(r"lam_[A-Za-z0-9_-]{43}", secret)
-    person, name, expired = tokens.check(secret)
+    person, name, expired, _ = tokens.check(secret)
     assert person is not None
     assert (person.name, person.scopes, name, expired) == (
         "", {Scope.METRICS}, "prometheus", False
@@ -106,11 +106,11 @@ def test_a_token_expires(tokens: Tokens, clock: Clock) -> None:
     clock.pass_(1.5 * DAY_S - 0.1)
     assert tokens.check(secret).person
     clock.pass_(0.1)
-    assert tokens.check(secret) == (None, "script", True)
+    assert tokens.check(secret) == (None, "script", True, False)
     clock.pass_(-1.5 * DAY_S)
     assert tokens.check(secret).person
     clock.pass_(-61.0)
-    assert tokens.check(secret).person is None
+    assert tokens.check(secret) == (None, "script", False, True)
 
 
 def test_the_last_use_is_written_once_a_minute(
@@ -152,7 +152,7 @@ def test_requests_do_not_read_the_file(
 )
 def test_what_is_no_token(tokens: Tokens, secret: str) -> None:
     right = tokens.add("script", READ, 90)
-    assert tokens.check(secret) == (None, "", False)
+    assert tokens.check(secret) == (None, "", False, False)
     for other in (right[:-1], right + "x", right.upper(), right.removeprefix(PREFIX), f"{right}\n"):
         assert tokens.check(other).person is None
 
