@@ -230,6 +230,8 @@ class Access:
         guess = (name, password, "" if stored is None else stored.hash)
         seen = self.attempts.is_known_wrong(self.attempts.fingerprint(client, *guess))
         person = None if seen else self.accounts.verified(name, password, stored)
+        # It has waited for others, which may be too many by now: then right and wrong are 429.
+        self._check_attempts(client)
         if person is None or stored is None:
             # A name without an account may be a password that was typed into the wrong field.
             raise self._failed(client, WRONG_PASSWORD, *guess, name="" if stored is None else name)

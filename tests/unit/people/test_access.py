@@ -9,8 +9,9 @@ import pytest
 
 from dashboard.errors import TooManyRequests, Unauthorized
 from dashboard.people.access import Access
+from dashboard.people.accounts import Credentials
 from dashboard.people.attempts import FAILURES, WINDOW_S, Client, Way
-from dashboard.people.person import OPERATOR, Scope
+from dashboard.people.person import OPERATOR, Person, Scope
 from dashboard.people.sessions import KEPT_S
 from dashboard.people.store import PeopleStore
 from dashboard.people.tokens import DAY_S
@@ -50,6 +51,23 @@ def test_without_a_start_token_there_is_none(store: PeopleStore, clock: Clock) -
             access.bearer(token, BEARER)
         with pytest.raises(Unauthorized):
             access.sign_in("", token, FORM)
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "wrong"])
+def test_guesses_at_the_same_time_are_limited_too(
+    access: Access, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    verified = access.accounts.verified
+
+    def after_others(name: str, tried: str, stored: Credentials | None) -> Person | None:
+        for number in range(FAILURES):
+            access.attempts.failed(FORM, access.attempts.fingerprint(FORM, f"{number}"))
+        return verified(name, tried, stored)
+
+    monkeypatch.setattr(access.accounts, "verified", after_others)
+    with pytest.raises(TooManyRequests):
+        access.sign_in("ann", password, FORM)
+    assert not access.sessions.listed()
 
 
 def test_a_clock_that_is_off_is_named(
