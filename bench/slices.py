@@ -19,6 +19,8 @@ ROW = 136
 # The rate of a held key: plan and frame of each response are stored before the next request.
 HIT_EVERY_S = 0.04
 HITS = 60
+# Rows of cells that the page asks for at rest, about.
+CELLS = 1024
 GOOD_WITHIN_S = 30.0
 
 
@@ -94,6 +96,43 @@ def compared(
         "64 in a row: times as fast as h5py with a good chunk cache",
         [row.against_good for row in rows],
     )
+
+
+def as_shown(context: Context, volume: Volume, section: Section) -> None:
+    """Cold frames as cells of the page, against reading them, into `section`."""
+    rows, cols = volume.shown.shape[1:]
+    step = max(rows // CELLS, 1)
+    picks = pick_bricks(volume, 0, context.times(12, 3), volume.fresh)
+    mine: list[float] = []
+    plainly: list[float] = []
+    with (
+        h5py.File(volume.path, "r", locking=False) as file,
+        context.serving(f"v={volume.path}") as server,
+        server.client() as client,
+    ):
+        plain = Plain(volume, file)
+
+        def read(index: int) -> None:
+            plainly.append(plain.read(0, index)[0])
+
+        def show(index: int) -> None:
+            shown = f"{index},0:{rows}:{step},0:{cols}:{step}"
+            got = client.slice("v", volume.shown.dataset, shown, format="u8")
+            if got.status != 200:
+                raise RuntimeError(f"the server answered {got.status}: {got.body[:200]!r}")
+            mine.append(got.ended - got.began)
+            processes.wait_until_idle(server.pid, within_s=60.0)
+
+        show(0)
+        mine.clear()
+        for number, index in enumerate(picks):
+            for side in (show, read) if number % 2 else (read, show):
+                side(index)
+    section.add(
+        f"cold frame as u8, a cell for {step}×{step} pixels: times as fast as h5py reads it",
+        ratios(plainly, mine),
+    )
+    section.add("such a frame", [1e3 * one for one in mine], "ms")
 
 
 def in_a_row(context: Context) -> Section:

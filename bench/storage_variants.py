@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.context import Context, describe
 from bench.model import Section
-from bench.slices import compared
+from bench.slices import as_shown, compared
 from bench.volumes import KINDS, made
 
 
@@ -22,5 +22,7 @@ def others(context: Context) -> list[Section]:
             " across the first, as above.",
         )
         compared(context, volume, section, across, kind.targets)
+        if kind.frames:
+            as_shown(context, volume, section)
         found.append(section)
     return found

@@ -198,8 +198,8 @@ def decoded(
         taken[:] = np.frombuffer(fed, np.uint8)
         return taken
 
-    def buffer(largest: int) -> Bytes:
-        return scratch.take(decoder.scratch_bytes(largest, max(map(len, outs))), True)
+    def buffer(largest: int, share: float = 1.0) -> Bytes:
+        return scratch.take(decoder.scratch_bytes(largest, max(map(len, outs)), share), True)
 
     if not decoder.resumes or rng.random() < 0.5:
         if rng.random() < 0.5:
@@ -217,7 +217,9 @@ def decoded(
                     found = decoder.decode(parts, None, outs, buffer(0), streams, until)
                 else:
                     largest, share = max(map(len, stored)), rng.random() * 1.2
-                    found = decoder.decode(*spans, outs, buffer(largest), streams, until, share)
+                    found = decoder.decode(
+                        *spans, outs, buffer(largest, share), streams, until, share
+                    )
                 sound = found.verdicts
     return [
         out.tobytes() if verdict is Verdict.OK else None

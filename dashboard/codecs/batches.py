@@ -60,9 +60,10 @@ class BatchDecoder:
         """Memory of one stream (bytes), without the interpreter's own."""
         return compiled.stream_bytes() if self.codec == CODECS[GZIP] else 0
 
-    def scratch_bytes(self, largest: int, size: int) -> int:
+    def scratch_bytes(self, largest: int, size: int, share: float = 1.0) -> int:
         """Scratch memory for chunks of up to `largest` stored bytes that decode to `size` bytes."""
-        return 2 * (max(largest, compiled.group_bytes()) + (size if self.width > 1 else 0))
+        shuffled = size if self.width > 1 else 0
+        return 2 * (compiled.span_bytes(largest, share) + shuffled)
 
     def decode(
         self,

@@ -183,8 +183,9 @@ class ChunkReader:
             streams = None if streams is None else [streams[n] for n in numbers]
         if not numbers:
             return {}
-        scratch = self.buffers.get("batch", decoder.scratch_bytes(int(sizes.max()), size))
         share = 1.0 if streams is None or until == size else until / size * SLACK
+        scratch_bytes = decoder.scratch_bytes(int(sizes.max()), size, share)
+        scratch = self.buffers.get("batch", scratch_bytes)
         found = decoder.decode(
             self.fd,
             (self.index.offsets[at], sizes),

@@ -54,9 +54,11 @@ def stream_bytes() -> int:
     return _native.STREAM_BYTES
 
 
-def group_bytes() -> int:
-    """Adjoining chunks are read in one go up to so many bytes."""
-    return _native.GROUP_BYTES
+def span_bytes(largest: int, share: float) -> int:
+    """Most bytes read in one go of chunks of up to `largest` stored bytes, at first this share of each."""
+    # One more, since the sum may be rounded up there.
+    part = int(largest * min(share, 1.0)) + _native.SLACK_BYTES + 1
+    return max(min(part, largest), _native.GROUP_BYTES)
 
 
 def decode(

@@ -7,6 +7,7 @@ from dashboard.codecs.errors import Bytes
 
 STREAM_BYTES: int
 GROUP_BYTES: int
+SLACK_BYTES: int
 
 class Stream:
     def __init__(self, codec: int, size: int) -> None: ...

@@ -282,6 +282,16 @@ size_t stream_bytes(void)
     return sizeof(Stream) + resumable_bytes();
 }
 
+size_t span_bytes(const Run *run)
+{
+    size_t from, most = GROUP_BYTES;
+    for (size_t n = 0; n < run->count; n++) {
+        size_t size = wanted(run, &run->chunks[n], &from);
+        most = size > most ? size : most;
+    }
+    return most;
+}
+
 size_t scratch_bytes(const Run *run)
 {
     return 2 * run->span_bytes + (run->width > 1 && run->codec != STORED ? 2 * run->largest_out : 0);

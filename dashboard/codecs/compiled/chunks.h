@@ -74,6 +74,8 @@ size_t stream_fed(const Stream *stream);
 /* Memory of a stream of any codec. */
 size_t stream_bytes(void);
 
+/* The stored bytes that have to fit into a span, but for what is left of a chunk that needs more than its share. */
+size_t span_bytes(const Run *run);
 size_t scratch_bytes(const Run *run);
 
 /* Decodes all chunks; only their outputs are written, whose content is undefined unless the verdict is OK. False when

@@ -154,17 +154,15 @@ static bool acquire_spans(Call *call)
     run->fd = (int)fd;
     if ((size_t)call->offsets.len != bytes || (size_t)call->sizes.len != bytes)
         return refused("an offset and a size for each output");
-    run->span_bytes = GROUP_BYTES;
     for (size_t n = 0; n < run->count; n++) {
         int64_t offset, size;
         memcpy(&offset, (char *)call->offsets.buf + n * sizeof offset, sizeof offset);
         memcpy(&size, (char *)call->sizes.buf + n * sizeof size, sizeof size);
-        if (size < 0 || size > call->scratch.len)
-            return refused("a chunk does not fit into the scratch memory");
+        if (size < 0)
+            return refused("a chunk has a size >= 0");
         /* A wrong offset is one where nothing can be read, and sums with it do not overflow. */
         run->chunks[n].offset = offset < 0 || offset > INT64_MAX / 2 ? INT64_MAX / 2 : offset;
         run->chunks[n].size = (size_t)size;
-        run->span_bytes = (size_t)size > run->span_bytes ? (size_t)size : run->span_bytes;
     }
     return true;
 }
@@ -208,6 +206,13 @@ static PyObject *results(const Run *run, double waited_s)
     return list ? Py_BuildValue("NKdd", list, (unsigned long long)run->read_bytes, run->read_s, waited_s) : NULL;
 }
 
+static bool has_scratch(Call *call)
+{
+    Run *run = &call->run;
+    run->span_bytes = call->in_count ? 0 : span_bytes(run);
+    return (size_t)call->scratch.len >= scratch_bytes(run) || refused("the scratch memory is too small");
+}
+
 static PyObject *decoded(Call *call)
 {
     bool done;
@@ -240,8 +245,7 @@ PyObject *decode(PyObject *module, PyObject *arguments)
         refused("a codec that is decoded here, elements of a byte or more, and a depth >= 0");
     else if (allocate(&call, PyList_GET_SIZE(outs)) && acquire_outputs(&call, outs)
              && (PyLong_Check(call.source) ? acquire_spans(&call) : acquire_memory(&call))
-             && acquire_streams(&call, streams)
-             && ((size_t)call.scratch.len >= scratch_bytes(run) || refused("the scratch memory is too small")))
+             && acquire_streams(&call, streams) && has_scratch(&call))
         found = decoded(&call);
     release(&call);
     return found;
@@ -252,5 +256,6 @@ bool add_stream_type(PyObject *module)
     stream_type = (PyTypeObject *)PyType_FromSpec(&stream_spec);
     return stream_type && PyModule_AddObjectRef(module, "Stream", (PyObject *)stream_type) == 0
            && PyModule_AddIntConstant(module, "STREAM_BYTES", (long)(sizeof(StreamObject) + stream_bytes())) == 0
-           && PyModule_AddIntConstant(module, "GROUP_BYTES", GROUP_BYTES) == 0;
+           && PyModule_AddIntConstant(module, "GROUP_BYTES", GROUP_BYTES) == 0
+           && PyModule_AddIntConstant(module, "SLACK_BYTES", SLACK_BYTES) == 0;
 }
