@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-cluster test-faults fuzz lint format reference docs bench clean
+.PHONY: help demo cluster-demo test test-cluster test-faults fuzz lint format reference docs bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,6 +19,9 @@ help: ## List the targets
 
 demo: $(VENV)/run.stamp ## Show a sample volume at http://127.0.0.1:8050
 	$(BIN)/lamella demo $(DEMO_ARGS)
+
+cluster-demo: $(VENV)/cluster.stamp ## Show it on three machines on this one, with Redis and HAProxy
+	$(BIN)/python .ci/cluster_demo.py $(DEMO_ARGS)
 
 test: $(VENV)/dev.stamp ## Run all tests
 	$(BIN)/deno test --quiet --no-check tests/js
@@ -67,6 +70,10 @@ $(VENV)/run.stamp: $(BUILT)
 
 $(VENV)/dev.stamp: $(BUILT)
 	@.ci/venv "$(VENV)" "[dev]"
+	@touch $@ $(VENV)/run.stamp
+
+$(VENV)/cluster.stamp: $(BUILT)
+	@.ci/venv "$(VENV)" "[cluster]"
 	@touch $@ $(VENV)/run.stamp
 
 $(VENV)/docs.stamp: $(BUILT)

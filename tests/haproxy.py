@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import re
+import importlib.util
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import urllib3
 
 import dashboard
 from tests.programs import needed
 
-CONFIGURATION = Path(dashboard.__file__).parent.parent / "docs/how-to/hosting/haproxy.cfg"
+DEMO = Path(dashboard.__file__).parent.parent / ".ci" / "cluster_demo.py"
 WITHIN_S = 20.0
 
 
-def configuration(port: int, machines: Mapping[str, int]) -> str:
-    """The documented configuration before ports of this machine, without encryption."""
-    text = CONFIGURATION.read_text()
-    servers = "".join(f"    server {name} 127.0.0.1:{at}\n" for name, at in machines.items())
-    changes = {
-        r"    bind :443 ssl .*\n": f"    bind 127.0.0.1:{port}\n",
-        r"(    server .*\n)+": servers,
-        r"set-header X-Forwarded-Proto https": "set-header X-Forwarded-Proto http",
-    }
-    for pattern, replacement in changes.items():
-        text, count = re.subn(pattern, replacement, text)
-        assert count == 1, pattern
-    return text
+def demo() -> ModuleType:
+    """The program of `make cluster-demo`."""
+    spec = importlib.util.spec_from_file_location("cluster_demo", DEMO)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @contextmanager
@@ -38,7 +34,7 @@ def running(folder: Path, port: int, machines: Mapping[str, int]) -> Iterator[st
     """Its address, as soon as one machine is ready behind it; ended afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "haproxy.cfg"
-    file.write_text(configuration(port, machines))
+    file.write_text(demo().configuration(port, machines))
     process = subprocess.Popen([needed("haproxy"), "-db", "-q", "-f", str(file)])
     url = f"http://127.0.0.1:{port}"
     try:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import urllib3
+from numpy.typing import NDArray
 
 from dashboard.addressing.slabs import slab_of
 from tests import files, haproxy, redis_server
@@ -44,8 +45,28 @@ class Cluster:
         )
         for name in NAMES:
             self.start(name)
-        stack.enter_context(haproxy.running(folder / "haproxy", self._port, self.ports))
+        self._balancer = stack.enter_context(ExitStack())
+        self._start_balancer()
+
+    def _start_balancer(self) -> None:
+        self._balancer.enter_context(
+            haproxy.running(self.folder / "haproxy", self._port, self.ports)
+        )
         self.wait_for(NAMES)
+
+    def restart_balancer(self) -> None:
+        """End the load balancer and start it anew."""
+        self._balancer.close()
+        self._start_balancer()
+
+    def replace_file(self) -> NDArray[np.uint16]:
+        """Put another file in the place of the volume; returns its values."""
+        self.values = self.values[::-1].copy()
+        new = self.folder / "new.h5"
+        how = {"chunks": CHUNKS, "compression": "gzip"}
+        files.write(new, volume=(self.values, how))
+        new.replace(self.folder / "data" / "volume.h5")
+        return self.values
 
     def start(self, name: str) -> None:
         """Start a machine."""

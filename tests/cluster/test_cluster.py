@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +20,7 @@ import urllib3
 from click.testing import CliRunner
 
 from dashboard.cli import lamella
-from tests import haproxy
+from tests import certificates, haproxy
 from tests.cluster.conftest import CHUNKS, NAMES, SHAPE, Cluster
 from tests.programs import needed
 
@@ -74,9 +77,14 @@ class Load:
                 one.result()
 
 
-def test_the_configuration_is_valid_as_it_is_documented(cluster: Cluster) -> None:
-    file = cluster.folder / "checked.cfg"
-    file.write_text(haproxy.configuration(1, {"node1": 2}))
+def test_the_configuration_is_valid_as_it_is_documented(tmp_path: Path) -> None:
+    certificate = certificates.make(tmp_path)
+    both = tmp_path / "both.pem"
+    both.write_bytes(certificate.certfile.read_bytes() + certificate.keyfile.read_bytes())
+    text = haproxy.demo().CONFIGURATION.read_text()
+    assert text.count("/etc/haproxy/scans.example.pem") == 1
+    file = tmp_path / "haproxy.cfg"
+    file.write_text(text.replace("/etc/haproxy/scans.example.pem", str(both)))
     subprocess.run([needed("haproxy"), "-c", "-q", "-f", str(file)], check=True)
 
 
@@ -226,3 +234,70 @@ def test_a_machine_leaves_without_a_failed_slice(cluster: Cluster) -> None:
     assert cluster.servers["a"].process.wait(30.0) == 0
     cluster.start("a")
     cluster.wait_for(NAMES)
+
+
+def test_the_load_balancer_may_be_started_anew(cluster: Cluster) -> None:
+    cluster.restart_balancer()
+    load = Load(cluster)
+    with load.running():
+        time.sleep(1.0)
+    assert set(load.statuses) == {200}
+    assert not load.lost
+
+
+def test_no_slice_of_a_file_that_was_replaced_is_an_old_one(cluster: Cluster) -> None:
+    indices = range(0, SHAPE[0], CHUNKS[0])
+    for index in indices:
+        cluster.slice(index)
+    values = cluster.replace_file()
+    for index in indices:
+        status, _, body = cluster.slice(index)
+        assert status == 200
+        np.testing.assert_array_equal(np.frombuffer(body, "<u2").reshape(SHAPE[1:]), values[index])
+
+
+def test_planted_rows_and_a_full_store_fail_no_slice(cluster: Cluster) -> None:
+    client = cluster.redis.client
+    load = Load(cluster)
+    with load.running():
+        for key in client.scan_iter("lamella:v1:*"):
+            client.set(key, b"\x80\x04cposix\nsystem\n")
+        client.config_set("maxmemory", 1)
+        time.sleep(2.0)
+        client.config_set("maxmemory", 0)
+        client.flushall()
+        eventually(lambda: len(cluster.stats()["processes"]) == 6, 10.0)
+    assert set(load.statuses) == {200}
+    assert not load.lost
+
+
+def test_the_demo_shows_three_machines(tmp_path: Path, free_port: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, str(haproxy.DEMO), "--port", str(free_port)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"LAMELLA_CACHE_DIR": str(tmp_path / "cache")},
+    )
+    assert process.stdout is not None
+    try:
+        assert (
+            f"ready at http://127.0.0.1:{free_port} on three machines" in process.stdout.readline()
+        )
+        url = process.stdout.readline().split()[-1]
+        listed = CliRunner().invoke(lamella, ["cluster", "check", "--cluster", url])
+        assert listed.output.startswith("a, b, c: 3 agree")
+        page = urllib3.request("GET", f"http://127.0.0.1:{free_port}/")
+        assert page.status == 200
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60.0) == 0
+        process.stdout.close()
+
+
+def test_the_demo_names_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    demo = haproxy.demo()
+    monkeypatch.setattr(demo, "PATH", "")
+    with pytest.raises(SystemExit, match=r"needs redis-server and haproxy: install .*apt-get"):
+        demo.main([])
