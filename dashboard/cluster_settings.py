@@ -104,12 +104,12 @@ class ClusterSettings(BaseSettings):
     def check_cluster(self, *, insecure_http: bool, has_sessions: bool) -> None:
         """Raise `SetupError` where settings about other machines do not go together.
 
-        `has_sessions`: people sign in here, and not at a proxy.
+        `has_sessions`: people sign in.
         """
-        if self.cluster is not None and has_sessions:
+        if self.cluster is not None and has_sessions and self.node_token is None:
             raise SetupError(
-                "A sign-in is kept by one machine, and others would not know it: with --cluster, let a proxy in"
-                " front name people (--proxy-header), or give --public."
+                "Machines that share sign-ins have to know each other: give all of them the same"
+                " LAMELLA_NODE_TOKEN."
             )
         if self.balancer is None:
             return

@@ -309,6 +309,11 @@ class Settings(SignInSettings, ClusterSettings):
         return Path(self.bind.removeprefix("unix:")).expanduser().absolute() if self.bind else None
 
     @property
+    def cookie_suffix(self) -> str:
+        """What tells this server's cookies from those of other ports; machines of one service have the same."""
+        return str(self.port) if self.cluster is None else "shared"
+
+    @property
     def loopback(self) -> bool:
         """Whether only this machine can reach what is listened on."""
         return self.bind is not None or is_loopback(self.host)
@@ -363,8 +368,7 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
     settings.check_access(
         settings.host, here_alone=settings.loopback, encrypted=settings.certfile is not None
     )
-    signs_in = settings.asks_sign_in and settings.proxy_header is None
-    settings.check_cluster(insecure_http=settings.insecure_http, has_sessions=signs_in)
+    settings.check_cluster(insecure_http=settings.insecure_http, has_sessions=settings.asks_sign_in)
     if UNIX in settings.proxy_peers and settings.bind is None:
         raise SetupError(
             "--proxy-peer unix means proxies that use the socket file, and there is none: give --bind unix:PATH as"

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cachetools import LRUCache
 
@@ -70,7 +70,19 @@ class ListedSession(NamedTuple):
     renewed: float
 
 
-class _Read(NamedTuple):
+class StoredSession(NamedTuple):
+    """A session as it is stored, apart from the hash of its id; `groups` is a JSON list."""
+
+    kind: str
+    name: str
+    groups: str
+    mark: str
+    network: str
+    began: float
+    renewed: float
+
+
+class ReadSession(NamedTuple):
     """A valid session as it was read; times are Unix times (s)."""
 
     person: Person
@@ -112,7 +124,7 @@ class Sessions:
         self._guest = guest
         self._lock = threading.Lock()
         # Hash of the id → (time of the read, the session).
-        self._kept: LRUCache[str, tuple[float, _Read]] = LRUCache(KEPT)
+        self._kept: LRUCache[str, tuple[float, ReadSession]] = LRUCache(KEPT)
 
     def begin(
         self, kind: str, person: Person, mark: str = "", network: str = "", old: str = ""
@@ -124,28 +136,32 @@ class Sessions:
         session, now = secrets.token_urlsafe(_ID_BYTES), self._clock()
         groups = json.dumps(sorted(person.groups)) if kind == PROVIDER else "[]"
         mark = self._mark(session) if kind == TOKEN else mark
-        row = (_digest(session), kind, person.name, groups, mark, network, now, now)
+        row = StoredSession(kind, person.name, groups, mark, network, now, now)
+        self._insert(digest_of(session), row, digest_of(old))
+        self._forget(digest_of(old))
+        return session
+
+    def _insert(self, digest: str, row: StoredSession, old: str) -> None:
+        """Store a session in place of the session `old`, and end the oldest of its person beyond `MOST`."""
         with self._store.writing() as database:
-            database.execute("DELETE FROM session WHERE digest = ?", (_digest(old),))
-            database.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            database.execute("DELETE FROM session WHERE digest = ?", (old,))
+            database.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (digest, *row))
             database.execute(
                 "DELETE FROM session WHERE digest IN (SELECT digest FROM session"
                 " WHERE kind = ? AND name = ? ORDER BY renewed DESC LIMIT -1 OFFSET ?)",
-                (kind, person.name, MOST),
+                (row.kind, row.name, MOST),
             )
-        self._forget(_digest(old))
-        return session
 
     def check(self, session: str, network: str = "") -> Checked:
         """Whose session it is; one that has been used for a while is renewed."""
         if not _ID.fullmatch(session):
             return Checked(None)
-        digest, now = _digest(session), self._clock()
+        digest, now = digest_of(session), self._clock()
         with self._lock:
             read_at, read = self._kept.get(digest, (float("-inf"), None))
         is_fresh = read is not None and 0.0 <= now - read_at < KEPT_S
-        if read is None or not is_fresh or not self._is_current(read, now):
-            read, is_fresh = self._read(session, digest, now), False
+        if read is None or not is_fresh or not self.is_current(read, now):
+            read, is_fresh = self._read_or_keep(session, digest, now, read), False
         if read is None:
             self._forget(digest)
             return Checked(None)
@@ -162,19 +178,24 @@ class Sessions:
         """End a session in all processes; returns whose it was, None where there was none."""
         if not _ID.fullmatch(session):
             return None
-        digest = _digest(session)
+        digest = digest_of(session)
+        name = self._remove(digest)
+        self._forget(digest)
+        return None if name is None else Person(name)
+
+    def _remove(self, digest: str) -> str | None:
+        """Remove a session; returns the name of its person."""
         with self._store.writing() as database:
             row = database.execute(_FIND, (digest,)).fetchone()
             database.execute("DELETE FROM session WHERE digest = ?", (digest,))
-        self._forget(digest)
-        return None if row is None else Person(row[1])
+        return None if row is None else row[1]
 
     def end_all(self, session: str) -> int:
         """End the session and all others of its person; returns their number.
 
         Those who have the start token are one person here.
         """
-        digest = _digest(session)
+        digest = digest_of(session)
         with self._store.writing() as database:
             ended = database.execute(
                 "DELETE FROM session WHERE (kind, name) IN"
@@ -217,9 +238,20 @@ class Sessions:
         """How long a browser keeps the id after a renewal (s)."""
         return int(min(self.idle_s, self.lifetime_s))
 
-    def _read(self, session: str, digest: str, now: float) -> _Read | None:
+    def _read_or_keep(
+        self, session: str, digest: str, now: float, kept: ReadSession | None
+    ) -> ReadSession | None:
+        """The session as it is now; `kept` is what was read of it before."""
+        return self._read(session, digest, now)
+
+    def _row(self, digest: str) -> tuple[Any, ...] | None:
+        """A session, with groups, rights and the time of the password of its account, if it has one."""
         with self._store.reading() as database:
-            row = database.execute(_FIND, (digest,)).fetchone()
+            row: tuple[Any, ...] | None = database.execute(_FIND, (digest,)).fetchone()
+        return row
+
+    def _read(self, session: str, digest: str, now: float) -> ReadSession | None:
+        row = self._row(digest)
         if row is None:
             return None
         kind, name, groups, mark, network, began, renewed, account_groups, admin, password_set = row
@@ -236,10 +268,11 @@ class Sessions:
             person, ends = guest
         if person is None or not isinstance(began, float) or not isinstance(renewed, float):
             return None
-        found = _Read(person, network, began, renewed, ends)
-        return found if self._is_current(found, now) else None
+        found = ReadSession(person, network, began, renewed, ends)
+        return found if self.is_current(found, now) else None
 
-    def _is_current(self, read: _Read, now: float) -> bool:
+    def is_current(self, read: ReadSession, now: float) -> bool:
+        """Whether a session that was read is valid now."""
         # A clock that was set back by much ends sessions: their age is not known any more.
         if now < read.began - CLOCK_STEP_S:
             log.warning(
@@ -251,7 +284,7 @@ class Sessions:
         )
         return is_young and now < read.ends
 
-    def _renew(self, digest: str, read: _Read, now: float) -> bool:
+    def _renew(self, digest: str, read: ReadSession, now: float) -> bool:
         # Not where there is no row: a session that was ended meanwhile must not come back.
         with suppress(Busy), self._store.writing() as database:
             changed = database.execute(
@@ -272,6 +305,6 @@ class Sessions:
             self._kept.pop(digest, None)
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
     """A hash to find a session by. Its id is 256 random bits, so that a keyed or slow hash adds nothing."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

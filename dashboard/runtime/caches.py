@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.cluster.nodes import Nodes
 from dashboard.errors import SetupError
+from dashboard.people.shared_sessions import ReadableRows
 from dashboard.settings import Settings
 from dashboard.storage.bytes_cache import BytesCache, open_cache
 from dashboard.storage.eviction import LruEvictor
@@ -65,8 +66,9 @@ class Shared:
     """What all processes of a service share: those of one cache directory, or of several machines.
 
     `facts` is what is known of files. `clock` gives the Unix time (s) that all of them agree on, `node` names this
-    machine, and is empty where there is no other one. `follow` is called once in a while. `answers` says whether
-    the store did so last, `is_asked_to_leave` whether this machine is to leave.
+    machine, and is empty where there is no other one. `sessions` are those of browsers, None for those in the
+    people file. `follow` is called once in a while. `answers` says whether the store did so last,
+    `is_asked_to_leave` whether this machine is to leave.
     """
 
     plans: Rows
@@ -74,6 +76,7 @@ class Shared:
     facts: Rows
     clock: Callable[[], float] = time.time
     node: str = ""
+    sessions: ReadableRows | None = None
     follow: Callable[[], None] = nothing
     answers: Callable[[], bool] = lambda: True
     is_asked_to_leave: Callable[[], bool] = lambda: False
@@ -115,6 +118,7 @@ def open_shared(settings: Settings, caches: Caches) -> Shared:
         facts=LocalCopies(facts, caches.metadata),
         clock=store.time,
         node=settings.node_name,
+        sessions=RedisRows(store, "sessions"),
         follow=follow,
         answers=lambda: store.answers,
         is_asked_to_leave=lambda: nodes.is_asked_to_leave(settings.node_name),

@@ -28,6 +28,7 @@ from dashboard.people.quotas import Quotas
 from dashboard.people.sessions import Sessions
 from dashboard.people.shared_limit import DESCRIPTOR as COUNTS
 from dashboard.people.shared_limit import SharedMemory
+from dashboard.people.shared_sessions import SharedSessions
 from dashboard.people.shares import Shares
 from dashboard.people.store import PeopleStoreAtUse, open_people
 from dashboard.people.tokens import Tokens
@@ -234,14 +235,21 @@ def access_of(
     store = open_people(settings.people_file)
     idle_s, lifetime_s = settings.session_days * DAY_S, settings.session_max_days * DAY_S
     admins = Admins(engine.rights.admins, frozenset(settings.admin_groups))
-    shares = Shares(store, admins=admins, allowed=settings.sharing)
+    shared = engine.shared.sessions
+    # Links to shares and accounts are known to one machine alone.
+    shares = Shares(store, admins=admins, allowed=settings.sharing and shared is None)
+    make: Callable[..., Sessions] = Sessions
+    if shared is not None:
+        assert settings.node_token is not None
+        make = bind(SharedSessions, shared, settings.node_token.get_secret_value())
     access = Access(
         token,
-        Sessions(
+        make(
             store,
             token,
             idle_s,
             lifetime_s,
+            clock=engine.shared.clock,
             admins=admins,
             provider_s=settings.oidc_session_hours * HOUR_S,
             guest=shares.guest,
@@ -253,6 +261,12 @@ def access_of(
         close=store.close,
         memory=memory,
     )
+    if shared is not None and access.has_accounts():
+        store.close()
+        raise SetupError(
+            "Accounts are known to one machine alone: with --cluster, let people sign in at an identity provider,"
+            " with the start token or at a proxy, and name an empty file with --people."
+        )
     if token is None and not settings.elsewhere and not access.has_accounts():
         store.close()
         raise SetupError(

@@ -32,7 +32,7 @@ class ProviderSignIn:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._cookie = f"lamella-provider-{settings.port}"
+        self._cookie = f"lamella-provider-{settings.cookie_suffix}"
         secret = settings.oidc_client_secret
         assert settings.oidc_issuer is not None
         assert settings.oidc_client_id is not None

@@ -24,7 +24,7 @@ class SessionCookie:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._path = settings.url_prefix or "/"
-        self._plain = f"lamella-session-{settings.port}"
+        self._plain = f"lamella-session-{settings.cookie_suffix}"
         # `__Host-` is for the path `/` alone (RFC 6265bis).
         self._secure = f"{'__Secure' if settings.url_prefix else '__Host'}-{self._plain}"
 

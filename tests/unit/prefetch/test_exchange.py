@@ -228,7 +228,7 @@ def test_bricks_travel_with_the_token_of_the_machines(
         ({"node_token": "short"}, "16 to 1024"),
         (
             {"cluster": "redis://127.0.0.1", "token": "kT9vQ2mL7xZ4wB8n"},
-            "A sign-in is kept by one machine",
+            "share sign-ins have to know each other",
         ),
     ],
 )

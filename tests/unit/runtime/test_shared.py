@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from dashboard.errors import SetupError
+from dashboard.people.accounts import Accounts
+from dashboard.people.store import open_people
 from dashboard.prefetch.warm_queue import WarmJob, new_id
 from dashboard.runtime.caches import open_caches, open_shared
 from dashboard.runtime.container import Services
@@ -21,6 +24,8 @@ from dashboard.storage.redis_store import PAUSE_S
 from tests import redis_server
 from tests.redis_server import RedisServer
 from tests.services import add_up, figures, later, view
+from tests.web import HOST
+from tests.web import running as running_app
 
 Make = Callable[..., Services]
 
@@ -227,3 +232,50 @@ def test_one_machine_imports_nothing_for_several(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "cache")], check=False)
     assert done.returncode == 0
+
+
+def test_who_signs_in_at_one_machine_is_signed_in_at_all(
+    server: RedisServer, data: Path, tmp_path: Path
+) -> None:
+    token = "kT9vQ2mL7xZ4wB8n"
+    given = {
+        "cluster": server.url,
+        "token": token,
+        "node_token": "pR3sD6fG1hJ5cV0b",
+        "people": tmp_path / "people.sqlite",
+    }
+    with (
+        running_app(tmp_path / "a", data, node="a", **given) as a,
+        running_app(tmp_path / "b", data, node="b", port=8051, **given) as b,
+    ):
+        signed_in = a.client.post("/sign-in", data={"token": token}, base_url=HOST)
+        assert signed_in.status_code == 303
+        cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
+        assert b.get("/api/v1/files").status_code == 401
+        name, _, session = cookie.partition("=")
+        b.client.set_cookie(name, session, domain="127.0.0.1")
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        for app in (a, b):
+            assert app.get("/api/v1/files", headers).status_code == 200
+        server.signal(signal.SIGSTOP)
+        try:
+            assert b.get("/api/v1/files", headers).status_code == 200
+            unknown = b.client.post("/sign-in", data={"token": token}, base_url=HOST)
+            assert unknown.status_code == 503
+            assert "Nobody can sign in for a moment" in unknown.get_data(as_text=True)
+        finally:
+            server.signal(signal.SIGCONT)
+
+
+def test_accounts_are_no_way_into_several_machines(
+    server: RedisServer, data: Path, tmp_path: Path
+) -> None:
+    people = tmp_path / "people.sqlite"
+    with closing(open_people(people)) as store:
+        Accounts(store).add("ann", "a long password of ann")
+    given = {"cluster": server.url, "people": people, "node_token": "pR3sD6fG1hJ5cV0b"}
+    with (
+        pytest.raises(SetupError, match="Accounts are known to one machine alone"),
+        running_app(tmp_path / "a", data, **given),
+    ):
+        pass
