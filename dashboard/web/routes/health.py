@@ -29,14 +29,19 @@ def register(api: flask.Blueprint, services: Services) -> None:
     @operation(
         returns(answers.Readiness),
         Returns({JSON: answers.Readiness}, "A condition is not met.", status=503),
+        Returns({JSON: answers.Readiness}, "This machine is about to leave others.", status=404),
         is_open=True,
     )
     def readyz() -> tuple[flask.Response, int]:
-        """200 when data roots, cache directory and prefetch worker are there, else 503; names what is degraded."""
+        """200 when data roots, cache directory and prefetch worker are there, else 503; names what is degraded.
+
+        404 while the machine leaves others: a load balancer sends it nothing new, and lets it finish.
+        """
         checks = services.health.readiness()
         ready = all(checks.values())
         degraded = [part.part for part in services.health.parts() if not part.works]
-        return flask.jsonify(ready=ready, checks=checks, degraded=degraded), 200 if ready else 503
+        status = 200 if ready else 503 if checks.get("stays", True) else 404
+        return flask.jsonify(ready=ready, checks=checks, degraded=degraded), status
 
     status_page = StatusPage(services.settings.url_prefix)
 
