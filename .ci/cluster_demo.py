@@ -89,7 +89,11 @@ def _start(folder: Path, volume: Path, port: int, running: list[subprocess.Popen
     """Start all programs and wait until they are ready; returns the address of the store."""
 
     def begin(*command: str, **environment: str) -> None:
-        running.append(subprocess.Popen(command, env=os.environ | environment, cwd=folder))
+        running.append(
+            subprocess.Popen(
+                command, env=os.environ | environment, cwd=folder, stdout=subprocess.DEVNULL
+            )
+        )
 
     ports = [_free_port() for _ in range(len(MACHINES) + 1)]
     store = f"redis://127.0.0.1:{ports[-1]}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _DISAGREE: Final = 1
 _WITHIN_S: Final = 60.0
+_STORE_WITHIN_S: Final = 5.0
 WINDOW_S: Final = 300.0
 
 cluster_option = setting("cluster", "--cluster", metavar="URL", callback=not_empty)
@@ -126,7 +127,12 @@ def _nodes(given: dict[str, Any]) -> Nodes:
 def _cards(nodes: Nodes) -> list[NodeCard]:
     from dashboard.storage.rows import RowsUnavailable  # noqa: PLC0415
 
-    try:
-        return nodes.cards()
-    except RowsUnavailable as error:
-        raise SetupError(f"The store does not answer: {error}.") from None
+    # A command can wait for a busy store, other than a request.
+    end = time.monotonic() + _STORE_WITHIN_S
+    while True:
+        try:
+            return nodes.cards()
+        except RowsUnavailable as error:
+            if time.monotonic() >= end:
+                raise SetupError(f"The store does not answer: {error}.") from None
+        time.sleep(0.25)

@@ -132,7 +132,8 @@ class PlanStore:
     """The plans of all viewers, shared by all processes.
 
     A plan expires `plan_seconds` after its viewer's last movement; `budget_bytes` bounds the decoded bytes planned
-    for one viewer. `clock` gives Unix time (s). An unavailable store is logged, not raised: plans are hints.
+    for one viewer. `clock` gives Unix time (s). `own` are rows of this machine alone. An unavailable store is
+    logged, not raised: plans are hints.
     """
 
     def __init__(
@@ -143,13 +144,14 @@ class PlanStore:
         budget_bytes: int = 2 * 2**30,
         clock: Callable[[], float] = time.time,
         node: str = "",
+        own: Rows | None = None,
     ) -> None:
         self._rows = rows
+        self._own = own or rows
         self._plan_seconds = plan_seconds
         self._budget = budget_bytes
         self.clock = clock
         self._node = node
-        self._worker = f"{WORKER}:{node}" if node else WORKER
         self._known: dict[str, tuple[bytes | None, ViewerPlan | None]] = {}
         # What this process wrote last for a viewer: to read it again takes as long as to plan.
         self._written: LRUCache[str, tuple[bytes, ViewerPlan]] = LRUCache(MAX_PLANS)
@@ -306,20 +308,20 @@ class PlanStore:
 
     def is_in_flight(self, brick: str) -> bool:
         """Whether a brick is being prefetched."""
-        return self._is_valid(FLIGHT + brick)
+        return self._is_valid(FLIGHT + brick, self._rows)
 
     def mark_worker_alive(self) -> None:
         """Say that a worker serves the plans; valid as long as an in-flight marker."""
-        self._rows.set(self._worker, json.dumps(self.clock() + FLIGHT_S).encode(), expire=FLIGHT_S)
+        self._own.set(WORKER, json.dumps(self.clock() + FLIGHT_S).encode(), expire=FLIGHT_S)
 
     def worker_is_alive(self) -> bool:
         """Whether a worker serves the plans of this machine."""
-        return self._is_valid(self._worker)
+        return self._is_valid(WORKER, self._own)
 
-    def _is_valid(self, marker: str) -> bool:
+    def _is_valid(self, marker: str, rows: Rows) -> bool:
         now = self.clock()
         try:
-            until = float(json.loads(self._rows.get(marker) or b"0"))
+            until = float(json.loads(rows.get(marker) or b"0"))
         except (ValueError, TypeError, RecursionError):
             log.warning("marker %.80r skipped", marker)
             return False

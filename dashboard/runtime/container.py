@@ -195,6 +195,7 @@ def build_services(settings: Settings, role: Role) -> Services:
             shared.answers if shared.node else None,
             shared.is_asked_to_leave,
             None if access is None else access.works,
+            engine.plans.worker_is_alive,
         ),
         maintenance=maintenance,
         access=access,

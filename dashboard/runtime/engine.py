@@ -153,6 +153,7 @@ def build_engine(
         budget_bytes=int(settings.prefetch_bytes),
         clock=shared.clock,
         node=shared.node,
+        own=caches.plans,
     )
     resolver = PlanResolver(metadata, plans, int(settings.prefetch_bytes))
     history, trace = BrickHistory(caches.plans), AccessTrace(caches.plans)

@@ -39,7 +39,8 @@ class Health:
     workers are confined to the roots, None before there was one. `rights` says whether it can be found out who
     may read which file, and `people` whether the people file can be used; None where nobody is asked. `shared`
     says whether the store answers that several machines share; None where there is one machine. `leaves` says
-    whether this one was asked to leave.
+    whether this one was asked to leave, `worker_is_alive` whether its own worker says that it
+    is there.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Health:
         shared: Callable[[], bool] | None = None,
         leaves: Callable[[], bool] = lambda: False,
         people: Callable[[], bool] | None = None,
+        worker_is_alive: Callable[[], bool] = lambda: True,
     ) -> None:
         self._roots = tuple(roots)
         self._cache_dir = cache_dir
@@ -65,6 +67,7 @@ class Health:
         self._shared = shared
         self._leaves = leaves
         self._people = people
+        self._worker_is_alive = worker_is_alive
 
     def degraded(self) -> str | None:
         """One sentence while the caches cannot be written, else None."""
@@ -75,14 +78,16 @@ class Health:
         found = {
             "roots": all(root.exists() for root in self._roots),
             "cache": self._cache_dir.is_dir(),
-            "worker": any(
-                process["role"] == "worker" and process["heartbeat_s"] < WORKER_AWAY_S
-                for process in self._processes()
-            )
-            # Heartbeats are in the store that is gone, and slices are served without it.
-            or (self._shared is not None and not self._shared()),
+            # Of several machines, heartbeats are in a store that may be gone or emptied.
+            "worker": self._has_worker() if self._shared is None else self._worker_is_alive(),
         }
         return found if self._shared is None else found | {"stays": not self._leaves()}
+
+    def _has_worker(self) -> bool:
+        return any(
+            process["role"] == "worker" and process["heartbeat_s"] < WORKER_AWAY_S
+            for process in self._processes()
+        )
 
     def parts(self) -> list[PartHealth]:
         """The parts of the service, each with what works or does not."""

@@ -228,7 +228,7 @@ def test_a_machine_leaves_without_a_failed_slice(cluster: Cluster) -> None:
         drained = CliRunner().invoke(
             lamella, ["cluster", "drain", "a", "--cluster", cluster.redis.url]
         )
-    assert drained.output == "a has left.\n"
+    assert drained.output == "a has left.\n", drained.exception
     assert set(load.statuses) == {200}
     assert not load.lost
     assert cluster.servers["a"].process.wait(30.0) == 0
