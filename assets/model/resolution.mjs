@@ -6,8 +6,8 @@ import { projectionQuery } from './projection.mjs';
 import { voxelsIn } from './viewport.mjs';
 /** @import { View } from './view.mjs' */
 
-// Blocks of k voxels are shown where k - 1/3 to k + 2/3 voxels are as wide as a pixel: rather too fine than too coarse.
-const ROUNDED_UP = 1 / 3;
+// Blocks of k voxels are shown from k - 0.2 voxels a pixel on: no cell is wider than a pixel by more than a ninth.
+const ROUNDED_UP = 0.2;
 
 // Blocks that are cut by both edges of the view, along a side.
 const CUT_BLOCKS = 2;
