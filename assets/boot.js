@@ -27,6 +27,9 @@
     'panels',
   ];
 
+  // Longer than Dash takes on most machines and links (ms); where it comes later, the sentence goes.
+  const LATE_MS = 60_000;
+
   const main = import('./main.mjs');
 
   /* What the page cannot say by itself: its files are of another state than the server, or cannot be loaded.
@@ -61,6 +64,9 @@
   /** @type {Callbacks | null} */
   let callbacks = null;
 
+  // Without a part of Dash nothing of the page is drawn, and nobody says so.
+  setTimeout(() => started || fail(new Error('Dash has not drawn the page')), LATE_MS);
+
   main.then((loaded) => {
     modules = loaded;
   }, fail);
@@ -77,6 +83,7 @@
     lamella: Object.assign(Object.fromEntries(CALLBACKS.map((name) => [name, register(name)])), {
       /** @param {Parameters<Main['start']>[0]} config */
       start: (config) => {
+        document.querySelector('.page-notice')?.remove();
         started = main.then(({ start }) => {
           callbacks = start(config);
         }).catch(fail);

@@ -15,6 +15,7 @@ from typing import Any, Final
 import dash
 import flask
 
+from dashboard import errors
 from dashboard.assets_path import assets_folder
 from dashboard.settings import Settings
 from dashboard.web import modules, texts
@@ -37,7 +38,20 @@ LATE_HASH: Final = (
 )
 
 
-class ViewerPage(dash.Dash):  # type: ignore[misc]
+class Page(dash.Dash):  # type: ignore[misc]
+    """A page whose files are those with which the server was started."""
+
+    def index(self, *args: Any, **kwargs: Any) -> Any:
+        """The page; raises `Busy` where a file of it is gone, as after an update."""
+        try:
+            return super().index(*args, **kwargs)
+        except FileNotFoundError as error:
+            raise errors.Busy(
+                "A file of this page is gone: where Lamella was updated, its server has to be restarted."
+            ) from error
+
+
+class ViewerPage(Page):
     """The viewer, without scripts that it does not use; its scripts begin when the first picture is there."""
 
     early, main = "", ""
@@ -57,7 +71,7 @@ class ViewerPage(dash.Dash):  # type: ignore[misc]
         return super().interpolate_index(scripts=late, renderer="", **parts)
 
 
-class MonitorPage(dash.Dash):  # type: ignore[misc]
+class MonitorPage(Page):
     """The monitor: Dash's scripts come from the viewer's addresses."""
 
     def interpolate_index(self, *, scripts: str = "", **parts: Any) -> str:

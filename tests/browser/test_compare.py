@@ -86,8 +86,16 @@ def test_slices_of_the_second_dataset_are_there_before_they_are_asked_for(viewer
 
 def test_the_difference_is_numpys(pair: Any) -> None:
     half, ids = (pair.served.arrays["other.h5", name] for name in ("/half", "/ids"))
+    pair.page.evaluate("() => lamella.viewer.setTools('1,2/rect:2.5,3.5,9.5,12.5')")
     pair.page.select_option("#compare-mode", "difference")
     z, hi = shown(pair, "2,:,:")
+    shape = pair.page.locator(".views > .pane-shapes path").last
+    shape.wait_for()
+    left, top = pair.point(3.5, 2.5)
+    box = shape.bounding_box()
+    assert (box["x"], box["y"]) == pytest.approx((left, top), abs=3)
+    pair.page.evaluate("() => lamella.viewer.setTools('')")
+    pair.until("() => !document.querySelector('.views > .pane-shapes path')")
     difference = half[2].astype(np.float64) - ids[2]
     assert np.array_equal(z, difference)
     assert hi == pytest.approx(np.quantile(abs(difference), 0.99, method="lower"))

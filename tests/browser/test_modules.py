@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,4 +59,16 @@ def test_files_that_do_not_fit_together_are_one_sentence(fresh_viewer: Any) -> N
     fresh_viewer.load("")
     notice = fresh_viewer.page.get_by_role("alert").filter(has_text="could not be started")
     notice.get_by_role("link", name="Load it again").wait_for()
+    fresh_viewer.errors.clear()
+
+
+def test_a_page_that_dash_does_not_draw_says_so(fresh_viewer: Any) -> None:
+    """A script of Dash's is missing."""
+    page = fresh_viewer.page
+    page.route(re.compile("dash_mantine_components"), lambda route: route.fulfill(status=404))
+    page.clock.install()
+    fresh_viewer.load("")
+    page.wait_for_load_state()
+    page.clock.fast_forward(61_000)
+    page.get_by_role("alert").filter(has_text="could not be started").wait_for()
     fresh_viewer.errors.clear()

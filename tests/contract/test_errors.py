@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import dash
 import h5py
 import numpy as np
 import pytest
@@ -350,3 +351,16 @@ def test_the_page_s_calls_stand_any_value(app: App, data: st.DataObject) -> None
     response = app.client.post(CALL, json=body, base_url=HOST)
     assert response.status_code in (200, 204), response.get_data(as_text=True)
     assert str(app.services.catalog.roots[0]) not in response.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("page", ["/", "/monitor"])
+def test_a_page_whose_files_are_gone_says_so(
+    app: App, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    def gone(*_: Any, **__: Any) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/opt/lamella/assets/a.css")
+
+    monkeypatch.setattr(dash.resources.Css, "get_all_css", gone)
+    response = app.client.get(page, base_url=HOST)
+    assert "restarted" in sentence(response, 503, app)
+    assert "/opt" not in response.get_data(as_text=True)

@@ -45,6 +45,8 @@ export function createPlaneValues({ api, clock, telemetry, viewerId, bandwidth }
   let asked = null;
   /** What `asked` was made of. @type {{view: View, limit: number} | null} */
   let source = null;
+  /** Names the slices of one plane and zoom. */
+  let series = '';
   /** @type {Readonly<Velocity>} */
   let velocity = AT_REST;
   let bytes = 0;
@@ -68,6 +70,10 @@ export function createPlaneValues({ api, clock, telemetry, viewerId, bandwidth }
     const moved = axis !== null && source?.view.axis === axis ? view.position[axis] - source.view.position[axis] : 0;
     if (moved) velocity = afterStep(velocity, moved, clock.now());
     source = { view, limit };
+    const others = axis === null ? '' : requestAt(0).key;
+    // Of another plane or zoom, what is fetched ahead is for nothing.
+    if (others !== series) prefetcher.stop();
+    series = others;
     const request = describe(view, limit);
     request.requestedAt = requestedAt;
     asked = request;
