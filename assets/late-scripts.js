@@ -3,7 +3,7 @@
 (async () => {
   'use strict';
 
-  const LONGEST_MS = 2000;
+  const LONGEST_MS = 1000;
 
   const { early } = document.currentScript.dataset;
   const { content } = document.getElementById('late-scripts');

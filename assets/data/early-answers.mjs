@@ -4,22 +4,32 @@
 
 /** @typedef {ReturnType<typeof createEarlyAnswers>} EarlyAnswers */
 
+// The page asks for them soon; a link that is followed later is answered anew.
+const KEPT_MS = 60_000;
+
 /** What an answer is named by: whether it was compressed is no matter. @param {string} address @returns {string} */
 export const nameOf = (address) => address.replace('&compress=1', '');
 
-/** @param {Send} [send] As the browser's `fetch`. */
-export function createEarlyAnswers(send = (address, options) => fetch(address, options)) {
-  /** By name. @type {Map<string, Promise<Response>>} */
+/** @param {Send} [send] As the browser's `fetch`. @param {() => number} [now] In ms. */
+export function createEarlyAnswers(
+  send = (address, options) => fetch(address, options),
+  now = () => performance.now(),
+) {
+  /** By name: answers, when they came (ms), and what gives their requests up.
+   * @type {Map<string, {answer: Promise<Response>, at: number, controller: AbortController}>} */
   const kept = new Map();
 
   /** Request now, and keep the answer, unless it is a refusal.
    * @param {string} address @param {RequestInit} [options] @returns {Promise<Response>} */
   async function ask(address, options) {
-    const answer = send(address, options);
+    const controller = new AbortController();
+    const answer = send(address, { ...options, signal: controller.signal });
     const name = nameOf(address);
-    kept.set(name, answer);
+    const entry = { answer, at: Infinity, controller };
+    kept.set(name, entry);
     try {
       const response = await answer;
+      entry.at = now();
       if (!response.ok) kept.delete(name);
       return response.clone();
     } catch (error) {
@@ -28,14 +38,22 @@ export function createEarlyAnswers(send = (address, options) => fetch(address, o
     }
   }
 
-  /** The answer that is kept for an address, else another one.
+  /** The answer that is kept for an address, else another one. Who gives it up ends its request.
    * @param {string} address @param {RequestInit} [options] @returns {Promise<Response>} */
   async function take(address, options) {
-    const answer = kept.get(nameOf(address));
-    kept.delete(nameOf(address));
-    const response = answer && await answer.catch(() => null);
+    const name = nameOf(address);
+    const entry = kept.get(name);
+    kept.delete(name);
+    const response = entry && now() - KEPT_MS < entry.at && await taken(entry, options?.signal);
     return response && response.ok ? response : send(address, options);
   }
 
   return { ask, take };
+}
+
+/** @param {{answer: Promise<Response>, controller: AbortController}} entry @param {AbortSignal | null} [signal] */
+function taken({ answer, controller }, signal) {
+  if (signal?.aborted) controller.abort();
+  else signal?.addEventListener('abort', () => controller.abort(), { once: true });
+  return answer.catch(() => null);
 }

@@ -231,10 +231,15 @@ export function createPicture(parts) {
     scrubber.cancel();
   }
 
-  /* What was requested cannot be shown. */
-  function fail() {
+  /* Nothing is shown any more. */
+  function leave() {
     halt();
     early.leave();
+  }
+
+  /* What was requested cannot be shown. */
+  function fail() {
+    leave();
     send('fail');
   }
 
@@ -278,6 +283,7 @@ export function createPicture(parts) {
     recolor,
     hold,
     halt,
+    leave,
     fail,
     restore,
     onValues: heatmap.onValues,

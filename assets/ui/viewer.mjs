@@ -203,7 +203,7 @@ export function createViewer({
     seen = null;
     arrival = null;
     idleWork.cancel();
-    picture.halt();
+    picture.leave();
     bridge.clear();
     residency.show(null);
   }

@@ -56,7 +56,8 @@ def test_a_person_signs_in_and_looks(browser: Browser, url: str) -> None:
         page.goto(f"{url}/lamella/status")
         expect(page.get_by_role("heading", name="Status")).to_be_visible()
         expect(page.get_by_role("row", name="Slices works")).to_be_visible()
-        expect(page.get_by_role("row")).to_have_count(5)
+        expect(page.get_by_role("row", name="Sign-in works")).to_be_visible()
+        expect(page.get_by_role("row")).to_have_count(6)
         page.get_by_role("link", name="the monitor").click()
         page.wait_for_url(f"{url}/lamella/monitor*")
         assert complaints == []

@@ -42,3 +42,33 @@ Deno.test('a refusal and a lost connection are left to the page, which asks agai
   await lost;
   assert.deepEqual(sent, ['/lost', '/lost']);
 });
+
+Deno.test('who gives an answer up that is on its way ends its request', async () => {
+  let sent = 0;
+  const answers = createEarlyAnswers((_, { signal }) =>
+    new Promise((_resolve, reject) => {
+      sent += 1;
+      signal.throwIfAborted();
+      signal.addEventListener('abort', () => reject(signal.reason));
+    })
+  );
+  const early = assert.rejects(answers.ask('/slice'), { name: 'AbortError' });
+  const page = new AbortController();
+  const taken = assert.rejects(answers.take('/slice', { signal: page.signal }), { name: 'AbortError' });
+  page.abort();
+  await Promise.all([early, taken]);
+  assert.ok(page.signal.aborted);
+  assert.equal(sent, 2);
+});
+
+Deno.test('a link that is followed long after is answered anew', async () => {
+  let clock = 0;
+  let sent = 0;
+  const answers = createEarlyAnswers(() => Promise.resolve(new Response('answer ' + ++sent)), () => clock);
+  await answers.ask('/slice');
+  await answers.ask('/another');
+  clock = 59_000;
+  assert.equal(await textOf(answers.take('/slice')), 'answer 1');
+  clock = 61_000;
+  assert.equal(await textOf(answers.take('/another')), 'answer 3');
+});

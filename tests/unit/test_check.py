@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 from contextlib import closing
 from pathlib import Path
 
@@ -141,7 +142,17 @@ def test_nothing_to_check(
     assert lines[0] == f"a: {tmp_path}/a, seen by everybody who is signed in."
 
 
-def test_accounts(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_accounts(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = pwd.struct_passwd(("ada", "x", 1500, 1500, "", "/home/ada", "/bin/sh"))
+
+    def account(name: str) -> pwd.struct_passwd:
+        if name == "ada":
+            return entry
+        raise KeyError(name)
+
+    monkeypatch.setattr(pwd, "getpwnam", account)
     config.write_text(f"rights = 'filesystem'\n{TEXT}")
     _, lines, _ = run(capsys)
     assert (
