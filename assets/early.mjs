@@ -108,8 +108,11 @@ function begin() {
     send: answers.take,
     /** The page is there, and the picture moves into its frame. */
     start: () => picture.enter(element('plot-frame')),
-    /** The page's picture is there, or what is wrong. */
-    leave,
+    /** The page's picture is there, or what is wrong: what it has not asked for by now is of no more use. */
+    leave() {
+      leave();
+      answers.forget();
+    },
     /** What is known of a slice that was on the screen before the page. @param {string} address @returns {Seen | null} */
     seen: (address) => (seen && nameOf(seen.address) === nameOf(address) ? seen : null),
   };

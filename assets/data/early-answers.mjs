@@ -48,7 +48,7 @@ export function createEarlyAnswers(
     return response && response.ok ? response : send(address, options);
   }
 
-  return { ask, take };
+  return { ask, take, forget: () => kept.clear() };
 }
 
 /** @param {{answer: Promise<Response>, controller: AbortController}} entry @param {AbortSignal | null} [signal] */

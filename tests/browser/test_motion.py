@@ -206,8 +206,9 @@ def test_requests_that_were_given_up_leave_nothing_behind(viewer: Any) -> None:
     def hold(route: Route) -> None:
         routes.append(route)
 
-    viewer.open(f"{SCAN}&axis=0&index=10")
+    # Before they are fetched ahead.
     viewer.page.route(re.compile(r"/slice\?.*selection=(70|80|90),.*format=u8"), hold)
+    viewer.open(f"{SCAN}&axis=0&index=10")
     for index in range(20, 100, 10):
         viewer.page.keyboard.press("PageDown")
         viewer.until(SLIDER_AT, index)

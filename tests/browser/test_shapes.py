@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -155,10 +156,10 @@ def test_a_pointer_that_was_there_before_the_picture_has_a_label_after_the_wheel
 
 
 def test_the_readout_of_a_phone_has_two_lines_and_stays_in_place(
-    fresh_viewer: Any, served: Any
+    make_viewer: Callable[..., Any], served: Any
 ) -> None:
-    viewer = fresh_viewer
-    viewer.page.set_viewport_size({"width": 390, "height": 844})
+    # Of so many pixels that each voxel has one.
+    viewer = make_viewer(viewport={"width": 390, "height": 844}, device_scale_factor=3)
     open_values(viewer, "labels", "&axis=0&index=1")
     places = script("shapes/places")
     before = viewer.page.evaluate(places)

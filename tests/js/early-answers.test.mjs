@@ -61,6 +61,14 @@ Deno.test('who gives an answer up that is on its way ends its request', async ()
   assert.equal(sent, 2);
 });
 
+Deno.test('what is forgotten is asked for again', async () => {
+  const { answers, sent } = setUp();
+  await answers.ask('/slice');
+  answers.forget();
+  assert.equal(await textOf(answers.take('/slice')), 'answer 2');
+  assert.deepEqual(sent, ['/slice', '/slice']);
+});
+
 Deno.test('a link that is followed long after is answered anew', async () => {
   let clock = 0;
   let sent = 0;
