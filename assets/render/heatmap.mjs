@@ -24,6 +24,7 @@ import { answeredValues, sceneOf, withViewport } from './values-request.mjs';
 /**
  * @typedef {object} Notices What the user is notified of.
  * @property {(on: boolean, what?: string, view?: View) => void} busy
+ * @property {() => boolean} isBusy
  * @property {() => void} clearBusy
  * @property {() => void} clear
  * @property {(text: string, kind: string, label?: string, action?: () => void) => void} note

@@ -176,9 +176,9 @@ export function createPicture(parts) {
     loader.request(request);
   }
 
-  /* The plot has another size, or the screen another density. */
+  /* The plot has another size, as by a note, or the screen another density. What is awaited brings its own rest. */
   function onScreenChange() {
-    if (state().phase === 'rest' && !state().covered) settle();
+    if (state().phase === 'rest' && !state().covered && !status.isBusy()) settle();
   }
 
   /** The heatmap shows what is requested. @param {View} view */

@@ -191,6 +191,8 @@ export function createStatus({ api, bridge, onBusy, explain = () => Promise.reso
   return {
     busy,
     clearBusy,
+    /* Whether something is awaited. */
+    isBusy: () => dim !== 0,
     clear,
     failed,
     retry: retryNow,
