@@ -8,21 +8,25 @@ from typing import Final
 
 # Fewer different characters than this are a pattern.
 DIFFERENT: Final = 5
-# More of the pairs of characters than this are neighbours in a row.
-_MOST_IN_A_ROW: Final = 0.6
-_ROWS: Final = ("01234567890", "abcdefghijklmnopqrstuvwxyza", "qwertyuiop", "asdfghjkl", "zxcvbnm")
-_NEIGHBOURS: Final = frozenset(
-    pair for row in _ROWS for way in (row, row[::-1]) for pair in pairwise(way)
+_ROWS: Final = (
+    ("01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm"),
+    ("abcdefghijklmnopqrstuvwxyza",),
 )
+_NEIGHBOURS: Final = tuple(
+    frozenset(pair for row in rows for way in (row, row[::-1]) for pair in pairwise(way))
+    for rows in _ROWS
+)
+# Where more of the pairs of characters than this are neighbours, few of them come from elsewhere.
+_IN_A_ROW: Final = 0.9
 
 
 def weakness(secret: str) -> str | None:
     """Why a secret is a pattern, as the end of a sentence about it; None where it is none that is known here."""
     text = secret.casefold()
-    if len(set(text)) < DIFFERENT or text in (text * 2)[1:-1]:
+    if len(set(text)) < DIFFERENT or re.fullmatch(r"(.{1,8}?)\1+", text):
         return "repeats itself"
     pairs = list(pairwise(text))
-    if sum(pair in _NEIGHBOURS for pair in pairs) > _MOST_IN_A_ROW * len(pairs):
+    if any(sum(pair in near for pair in pairs) > _IN_A_ROW * len(pairs) for near in _NEIGHBOURS):
         return "is a row of the alphabet, of digits or of the keyboard"
     return None
 
