@@ -152,7 +152,7 @@ export function createPicture(parts) {
     const view = store.current();
     const { drawn } = state();
     if (!view || !drawn || heatmap.isWaiting()) return;
-    // What this drawing has told of the machine counts from now on.
+    // The times measured in this drawing count from now on.
     display.update();
     const request = describe(view, true);
     if (!isFine(drawn.request, request)) {

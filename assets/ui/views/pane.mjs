@@ -5,7 +5,7 @@ import { placeOf, voxelAt } from '../../model/linked.mjs';
 import { areaOf, zoomedAt } from '../../model/pane-area.mjs';
 import { gripOf, moveGrip } from '../../model/pinch.mjs';
 import { createCanvas } from '../../render/canvas.mjs';
-import { codesOf, overlayCodes } from '../../render/codes.mjs';
+import { codedCells } from '../../render/codes.mjs';
 import { axesOf } from '../../render/values-request.mjs';
 import { createShapes } from './shapes.mjs';
 import { tickMarks } from './ticks.mjs';
@@ -130,20 +130,8 @@ export function createPane(id, on, title = null) {
   /** Paint cells; how long that took (ms). @param {Cells} cells @param {ColorMapping} mapping */
   function paint(cells, mapping) {
     shown = { cells, mapping };
-    const { rows, cols, step, rowStep, colStep, row0, col0 } = cells;
     node.classList.add('painted');
-    return canvas.paint({
-      codes: cells.pixels || codesOf(cells, mapping),
-      overlay: overlayCodes(cells, mapping),
-      transposed: false,
-      rows,
-      cols,
-      step,
-      rowStep,
-      colStep,
-      row0,
-      col0,
-    }, mapping);
+    return canvas.paint(codedCells(cells, mapping), mapping);
   }
 
   /** Other colours for what is painted. @param {ColorMapping | null} mapping */

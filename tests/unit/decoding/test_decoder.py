@@ -19,7 +19,6 @@ from dashboard.addressing.addresses import BrickAddress
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import ReadPath, Volume
 from dashboard.decoding import bands as module
-from dashboard.decoding import sampling
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.decoding.memory_decoder import MemoryDecoder, is_stack
 from dashboard.decoding.progressive import is_one_chunk_thick, required_bytes
@@ -29,15 +28,9 @@ from dashboard.meter import recording
 from tests import files
 from tests.files import open_below
 from tests.parts import MIB, Parts
+from tests.unit.decoding.samples import taken
 
 FAST = [name for name in files.CHUNKED if name not in files.BY_CHILD]
-
-
-def sample(here: Parts, volume: Volume, count: int, seed: int) -> Any:
-    """A sample of at most `count` chunks."""
-    with pytest.MonkeyPatch.context() as patch, here.open(volume) as file:
-        patch.setattr(sampling, "SAMPLE_CHUNKS", count)
-        return here.decoder.sample(file, seed)
 
 
 def brick_of(values: Any, address: BrickAddress) -> Any:
@@ -348,12 +341,12 @@ def test_no_descriptor_is_left_open(here: Parts, data: Path, tmp_path: Path) -> 
     before = len(open_below(tmp_path))
     decoded_whole(here, volume, address, tmp_path / "brick")
     decoded_in_steps(here, volume, address, 0, tmp_path / "brick")
-    sample(here, volume, 3, 1)
+    taken(here, volume, 3, 1)
     os.utime(path)
     for work in (
         lambda: decoded_whole(here, volume, address, tmp_path / "brick"),
         lambda: decoded_in_steps(here, volume, address, 0, tmp_path / "brick"),
-        lambda: sample(here, volume, 3, 1),
+        lambda: taken(here, volume, 3, 1),
     ):
         with pytest.raises(Changed):
             work()
@@ -398,36 +391,3 @@ def test_reading_and_decoding_are_charged(here: Parts, data: Path, tmp_path: Pat
     assert record.seconds["read"] > 0
     assert record.seconds["decode"] > 0
     assert sum(record.seconds.values()) == pytest.approx(record.total_s, rel=0.05)
-
-
-@pytest.mark.parametrize("rank", [2, 3, 5])
-def test_a_sample_is_whole_chunks_and_the_same_each_time(
-    here: Parts, data: Path, rank: int
-) -> None:
-    shape = (9, 10, 7, 3, 2)[:rank]
-    values = np.arange(np.prod(shape), dtype=">u4").reshape(shape)
-    chunks = (4, 3, 7, 2, 1)[:rank]
-    files.write(data / "a.h5", x=(values, {"chunks": chunks, "compression": "gzip"}))
-    volume = here.library.volume("data/a.h5", "/x")
-    every = sample(here, volume, 10_000, 1)
-    assert every.dtype == np.dtype("u4")
-    assert sorted(every.tolist()) == list(range(values.size))
-    some = sample(here, volume, 3, 1)
-    assert some.tolist() == sample(here, volume, 3, 1).tolist()
-    assert some.tolist() != sample(here, volume, 3, 2).tolist()
-    assert len(set(some.tolist())) == len(some) < values.size
-
-
-def test_a_sample_leaves_out_what_is_damaged_or_not_there(here: Parts, data: Path) -> None:
-    values = np.arange(1, 65, dtype="u2").reshape(8, 8)
-    path = files.write(data / "a.h5", x=(values, {"chunks": (4, 4), "compression": "gzip"}))
-    files.damage(path, "x", (0, 4))
-    files.write(data / "b.h5")
-    with h5py.File(data / "b.h5", "a") as file:
-        file.create_dataset("x", (8, 8), "i4", chunks=(4, 4), fillvalue=-3)
-    damaged = here.library.volume("data/a.h5", "/x")
-    assert sorted(sample(here, damaged, 99, 1).tolist()) == sorted(
-        values[4:].ravel().tolist() + values[:4, :4].ravel().tolist()
-    )
-    never = here.library.volume("data/b.h5", "/x")
-    assert sample(here, never, 99, 1).tolist() == [-3]

@@ -11,7 +11,8 @@ import pytest
 
 from dashboard.runtime.container import Services, build_services
 from dashboard.settings import Settings
-from tests import files
+from tests import files, redis_server
+from tests.redis_server import RedisServer
 from tests.services import SHAPE
 
 
@@ -44,3 +45,15 @@ def make(
     yield build
     for built in made:
         built.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server.running(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: RedisServer) -> RedisServer:
+    running.client.flushall()
+    return running

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +20,11 @@ from dashboard.errors import SetupError
 from dashboard.runtime import membership as module
 from dashboard.runtime.membership import Membership, card_of, join, open_nodes
 from dashboard.settings import Settings
-from tests import redis_server
 from tests.conftest import unused_port
 from tests.redis_server import RedisServer
 
 Card = Callable[..., NodeCard]
 FOLDER = Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server.running(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: RedisServer) -> RedisServer:
-    running.client.flushall()
-    return running
 
 
 @pytest.fixture

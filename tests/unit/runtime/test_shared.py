@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -21,25 +21,12 @@ from dashboard.runtime.container import Services
 from dashboard.runtime.health import Part
 from dashboard.settings import load_settings
 from dashboard.storage.redis_store import PAUSE_S
-from tests import redis_server
 from tests.redis_server import RedisServer
 from tests.services import add_up, figures, later, view
 from tests.web import HOST
 from tests.web import running as running_app
 
 Make = Callable[..., Services]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server.running(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: RedisServer) -> RedisServer:
-    running.client.flushall()
-    return running
 
 
 @pytest.fixture
