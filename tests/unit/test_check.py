@@ -37,6 +37,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text(TEXT)
     path.chmod(0o600)
     monkeypatch.setenv("LAMELLA_CONFIG", str(path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))  # Without accounts of other tests.
     return path
 
 
