@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,11 +17,17 @@ CLIENT = "lamella-client"
 SECRET = "the-client's-secret-of-the-test"
 
 
+@cache
+def signing_key(name: str) -> RSAKey:
+    """A key that all tests of a process share, since making one takes a second."""
+    return RSAKey.generate_key(2048, {"kid": name})
+
+
 class FakeProvider:
     """A Flask application; `claims` are put over those of a right ID token, None removes one."""
 
     def __init__(self) -> None:
-        self.key = RSAKey.generate_key(2048, {"kid": "first"})
+        self.key = signing_key("first")
         self.signs_with: Any = self.key
         self.algorithm = "RS256"
         self.claims: dict[str, Any] = {}

@@ -16,6 +16,7 @@ from dashboard.people.accounts import ACCOUNT, NAME, Accounts
 from dashboard.people.attempts import Attempts, Client, digest
 from dashboard.people.audit import Audit, Event
 from dashboard.people.person import OPERATOR, Person
+from dashboard.people.provider import Provider
 from dashboard.people.sessions import KEPT_S, PROVIDER, SHARE, TOKEN, Sessions
 from dashboard.people.shared_limit import SharedMemory
 from dashboard.people.shares import Share, Shares
@@ -41,7 +42,7 @@ class Access:
 
     Sessions are not affected by the limit of attempts. All methods raise `Busy` where the people file cannot be
     used. `clock` gives seconds, `close` releases what the parts share. Processes with the same `memory` have one
-    limit of attempts.
+    limit of attempts. `provider` is where people sign in by OpenID Connect.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Access:
         clock: Callable[[], float] = time.monotonic,
         close: Callable[[], None] = lambda: None,
         memory: SharedMemory | None = None,
+        provider: Provider | None = None,
     ) -> None:
         self._digest = None if token is None else digest(token)
         self.sessions = sessions
@@ -62,6 +64,7 @@ class Access:
         self.tokens = tokens
         self.shares = shares
         self.audit = audit
+        self.provider = provider
         self.attempts = Attempts(clock, memory)
         self.close = close
         self._clock = clock

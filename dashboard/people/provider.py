@@ -109,6 +109,23 @@ class Provider:
         self._lock = threading.Lock()
         self._known: _Known | None = None
         self._down_at = float("-inf")
+        self._answers = True
+
+    def answers(self) -> bool:
+        """Whether it answered as it should when it was last asked; True before."""
+        return self._answers
+
+    def check(self) -> None:
+        """Ask it for its description, whatever is known of it; a failure is in the log, and in `answers`."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            with self._session("") as session:
+                self._ask(session)
+        except (Busy, Unauthorized):
+            return
+        finally:
+            self._lock.release()
 
     def begin(self, redirect: str) -> tuple[str, Pending]:
         """Where to send the browser, and what it has to bring back to `redirect`."""
@@ -136,7 +153,7 @@ class Provider:
                     grant_type="authorization_code",
                 )
                 claims = self._verified(session, known, token, pending.nonce)
-                return self._person(session, known, claims)
+                person = self._person(session, known, claims)
         except RequestException as error:
             if getattr(error.response, "status_code", 500) < 500:
                 # A code that was used, or a client that the provider does not know.
@@ -144,6 +161,8 @@ class Provider:
             raise self._down(error) from None
         except (OAuthError, JoseError, ValueError, TypeError, KeyError) as error:
             raise self._unverified(error) from None
+        self._answers = True
+        return person
 
     def _session(self, redirect: str) -> Any:
         client_id, client_secret = self._client
@@ -180,6 +199,7 @@ class Provider:
         return None
 
     def _ask(self, session: Any) -> _Known:
+        known = self._known
         try:
             metadata = _json(session, self.issuer.rstrip("/") + WELL_KNOWN)
         except (RequestException, ValueError) as error:
@@ -189,8 +209,11 @@ class Provider:
         if metadata.get("issuer") != self.issuer or not all(
             isinstance(metadata.get(key), str) for key in required
         ):
+            self._answers = False
             raise self._unverified(ValueError("its description is of another issuer"))
-        self._known = _Known(metadata, self._clock())
+        keys, keys_at = (None, float("-inf")) if known is None else (known.keys, known.keys_at)
+        self._known = _Known(metadata, self._clock(), keys, keys_at)
+        self._answers = True
         return self._known
 
     def _verified(
@@ -248,6 +271,7 @@ class Provider:
         return ProvidedPerson(name, tuple(one for one in groups if isinstance(one, str)))
 
     def _down(self, error: Exception) -> Busy:
+        self._answers = False
         log.warning("the identity provider %s cannot be used: %s", self.issuer, error)
         return Busy(DOWN)
 

@@ -24,6 +24,7 @@ from dashboard.people.audit import Audit
 from dashboard.people.bookmarks import Bookmarks
 from dashboard.people.file_rights import DESCRIPTOR, FileRights
 from dashboard.people.person import Admins
+from dashboard.people.provider import Provider
 from dashboard.people.quotas import Quotas
 from dashboard.people.sessions import Sessions
 from dashboard.people.shared_limit import DESCRIPTOR as COUNTS
@@ -68,6 +69,7 @@ from dashboard.telemetry.statistics import Stats
 LOCKS_OLD_S = 3600.0
 SWEEP_EVERY_S = 60.0
 ROOT_QUOTAS_EVERY_S = 5.0
+PROVIDER_EVERY_S = 60.0
 HOUR_S = 3600.0
 
 
@@ -195,6 +197,7 @@ def build_services(settings: Settings, role: Role) -> Services:
             shared.answers if shared.node else None,
             shared.is_asked_to_leave,
             None if access is None else access.works,
+            None if access is None or access.provider is None else access.provider.answers,
             engine.plans.worker_is_alive,
         ),
         maintenance=maintenance,
@@ -261,6 +264,7 @@ def access_of(
         Audit(store.path, settings.audit_days),
         close=store.close,
         memory=memory,
+        provider=provider_of(settings),
     )
     if shared is not None and access.has_accounts():
         store.close()
@@ -273,10 +277,26 @@ def access_of(
         raise SetupError(
             "Sign-in needs an account or a token: add one with `lamella user add NAME`, or set LAMELLA_TOKEN."
         )
+    if access.provider is not None:
+        tasks.add("Asking the identity provider", access.provider.check, PROVIDER_EVERY_S)
     tasks.add("Removing expired sessions", access.sessions.remove_expired, SWEEP_EVERY_S)
     tasks.add("Removing expired shares", shares.remove_expired, SWEEP_EVERY_S)
     tasks.add("Removing old audit files", access.audit.trim, SWEEP_EVERY_S)
     return access
+
+
+def provider_of(settings: Settings) -> Provider | None:
+    """The identity provider of the settings; raises `SetupError` without its library."""
+    if settings.oidc_issuer is None or settings.oidc_client_id is None:
+        return None
+    secret = settings.oidc_client_secret
+    return Provider(
+        settings.oidc_issuer,
+        settings.oidc_client_id,
+        None if secret is None else secret.get_secret_value(),
+        settings.oidc_name_claim,
+        settings.oidc_groups_claim,
+    )
 
 
 def _limit_rows(

@@ -37,7 +37,8 @@ class Health:
 
     `processes` returns the live processes, `worker` the state of the prefetch worker, and `confined` whether HDF5
     workers are confined to the roots, None before there was one. `rights` says whether it can be found out who
-    may read which file, and `people` whether the people file can be used; None where nobody is asked. `shared`
+    may read which file, `people` whether the people file can be used, and `provider` whether the identity provider
+    answers; None where nobody is asked. `shared`
     says whether the store answers that several machines share; None where there is one machine. `leaves` says
     whether this one was asked to leave, `worker_is_alive` whether its own worker says that it
     is there.
@@ -55,6 +56,7 @@ class Health:
         shared: Callable[[], bool] | None = None,
         leaves: Callable[[], bool] = lambda: False,
         people: Callable[[], bool] | None = None,
+        provider: Callable[[], bool] | None = None,
         worker_is_alive: Callable[[], bool] = lambda: True,
     ) -> None:
         self._roots = tuple(roots)
@@ -67,6 +69,7 @@ class Health:
         self._shared = shared
         self._leaves = leaves
         self._people = people
+        self._provider = provider
         self._worker_is_alive = worker_is_alive
 
     def degraded(self) -> str | None:
@@ -95,7 +98,7 @@ class Health:
         if self._rights is not None:
             parts.append(self._rights_to_files(self._rights()))
         if self._people is not None:
-            parts.append(_signing_in(self._people()))
+            parts.append(_signing_in(self._people(), self._provider is None or self._provider()))
         return parts if self._shared is None else [*parts, _sharing(self._shared())]
 
     def _files(self) -> PartHealth:
@@ -146,10 +149,12 @@ class Health:
         return PartHealth(Part.RIGHTS, False, sentence)
 
 
-def _signing_in(works: bool) -> PartHealth:
-    if works:
+def _signing_in(people: bool, provider: bool) -> PartHealth:
+    if people and provider:
         return PartHealth(Part.SIGN_IN, True, "People can sign in.")
-    sentence = "The list of people cannot be used: nobody can sign in, and who is signed in gets nothing either."
+    sentence = "The identity provider does not answer as it should: nobody can sign in there."
+    if not people:
+        sentence = "The list of people cannot be used: nobody can sign in, and who is signed in gets nothing either."
     return PartHealth(Part.SIGN_IN, False, sentence)
 
 

@@ -30,19 +30,10 @@ _TOO_LATE: Final = (
 class ProviderSignIn:
     """Begins and finishes sign-ins at a provider."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, provider: Provider) -> None:
         self._settings = settings
         self._cookie = f"lamella-provider-{settings.cookie_suffix}"
-        secret = settings.oidc_client_secret
-        assert settings.oidc_issuer is not None
-        assert settings.oidc_client_id is not None
-        self.provider = Provider(
-            settings.oidc_issuer,
-            settings.oidc_client_id,
-            None if secret is None else secret.get_secret_value(),
-            settings.oidc_name_claim,
-            settings.oidc_groups_claim,
-        )
+        self.provider = provider
 
     def begin(self, request: flask.Request, target: str) -> flask.Response:
         """The redirect to the provider; raises `Busy` and `Unauthorized`."""

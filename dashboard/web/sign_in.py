@@ -76,7 +76,8 @@ class Guard:
         self._cookie = SessionCookie(settings)
         self._clients = Clients(settings)
         self._proxy = ProxySignIn(settings, access, self._clients)
-        self._provider = None if settings.oidc_issuer is None else ProviderSignIn(settings)
+        provider = access.provider
+        self._provider = None if provider is None else ProviderSignIn(settings, provider)
 
     def ask(self) -> flask.Response | None:
         """None for who may pass, else the response; raises `Unauthorized`, `TooManyRequests`, `Forbidden`."""

@@ -204,6 +204,10 @@ def test_a_provider_that_is_down(open_id: App, prefix: str, fake: FakeProvider) 
     assert response.status_code == 503
     assert "cannot be reached; try again" in response.get_data(as_text=True)
     assert "Sign in at 127.0.0.1" in response.get_data(as_text=True)
+    assert "sign_in" in ask(open_id, f"{prefix}/readyz").get_json()["degraded"]
+    address, cookie = begin(open_id, prefix)
+    assert back(open_id, prefix, fake.authorize(address), cookie).status_code == 303
+    assert "sign_in" not in ask(open_id, f"{prefix}/readyz").get_json()["degraded"]
 
 
 def test_answers_that_are_made_up_are_limited(

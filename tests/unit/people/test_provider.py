@@ -13,7 +13,7 @@ from dashboard.errors import Busy, Unauthorized
 from dashboard.people import provider as provider_module
 from dashboard.people.provider import DOWN_S, KEPT_S, KEYS_EVERY_S, Provider
 from tests.clock import Clock
-from tests.identity_provider import CLIENT, SECRET, FakeProvider, symmetric_key
+from tests.identity_provider import CLIENT, SECRET, FakeProvider, signing_key, symmetric_key
 from tests.web import listening
 
 REDIRECT = "https://lab.example/sign-in/callback"
@@ -128,7 +128,7 @@ def test_new_keys_are_fetched_but_not_all_the_time(
     provider: Provider, fake: FakeProvider, clock: Clock
 ) -> None:
     sign_in(provider, fake)
-    fake.key = fake.signs_with = RSAKey.generate_key(2048, {"kid": "second"})
+    fake.key = fake.signs_with = signing_key("second")
     for _ in range(3):
         with pytest.raises(Unauthorized):
             sign_in(provider, fake)
@@ -248,3 +248,30 @@ def test_a_code_is_used_once_and_by_who_began(provider: Provider, fake: FakeProv
     assert provider.finish(pending, code, REDIRECT).name == "ann"
     with pytest.raises(Unauthorized):
         provider.finish(pending, code, REDIRECT)
+
+
+def test_whether_it_answers_is_known_before_somebody_signs_in(
+    provider: Provider, fake: FakeProvider, clock: Clock
+) -> None:
+    assert provider.answers()
+    sign_in(provider, fake)
+    fake.failing = {"openid-configuration": 503}
+    provider.check()
+    assert not provider.answers()
+    # What it said before is still good.
+    assert sign_in(provider, fake)[0] == "ann"
+    assert provider.answers()
+    provider.check()
+    fake.failing = {}
+    provider.check()
+    assert provider.answers()
+    fake.description = {"issuer": "https://evil.example"}
+    provider.check()
+    assert not provider.answers()
+    fake.description = {}
+    fake.failing = {"token": 502}
+    clock.pass_(DOWN_S)
+    with pytest.raises(Busy):
+        sign_in(provider, fake)
+    assert not provider.answers()
+    assert fake.requests.count("keys") == 1, "a check keeps the keys"

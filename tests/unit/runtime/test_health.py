@@ -91,3 +91,30 @@ def test_a_worker_that_is_missing(
     (found,) = (part for part in health.parts() if part.part is Part.PREFETCHING)
     assert not found.works
     assert sentence in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("people", "provider", "sentence"),
+    [
+        (True, True, "People can sign in."),
+        (True, False, "The identity provider does not answer as it should: nobody can"),
+        (False, True, "The list of people cannot be used"),
+        (False, False, "The list of people cannot be used"),
+    ],
+)
+def test_signing_in(
+    tmp_path: Path, space: DiskSpace, people: bool, provider: bool, sentence: str
+) -> None:
+    health = Health(
+        (),
+        tmp_path,
+        space,
+        list,
+        lambda: {"state": "up", "since_s": 1.0},
+        lambda: True,
+        people=lambda: people,
+        provider=lambda: provider,
+    )
+    (found,) = (part for part in health.parts() if part.part is Part.SIGN_IN)
+    assert found.works == (people and provider)
+    assert found.sentence.startswith(sentence)
