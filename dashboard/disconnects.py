@@ -8,6 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Final
+
+from dashboard.errors import Busy
+
+# Who waits for others looks this often (s) whether its client has left.
+LOOK_S: Final = 0.5
+
+
+class ClientLeft(Busy):
+    """Nobody waits for this work any more; others who want the same are not affected."""
+
+    def __init__(self) -> None:
+        super().__init__("The client that asked for this has left.")
+
 
 _has_left: ContextVar[Callable[[], bool] | None] = ContextVar("lamella_has_left", default=None)
 
@@ -26,3 +40,9 @@ def has_left() -> bool:
     """Whether the client has left; False outside of requests."""
     found = _has_left.get()
     return found is not None and found()
+
+
+def check_client() -> None:
+    """Raise `ClientLeft` when the client has left."""
+    if has_left():
+        raise ClientLeft

@@ -22,7 +22,7 @@ from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Outcome, Provenance, Purpose, Reason, Stage
 from dashboard.addressing.requester import Requester
-from dashboard.blocking import about_to_block
+from dashboard.blocking import about_to_queue
 from dashboard.bricks.brick import Brick, FileBrick, SinglePlaneBrick
 from dashboard.bricks.cause import Cause, Holder
 from dashboard.bricks.direct_write import DirectBrickWriter
@@ -235,9 +235,9 @@ class BrickLoader:
         cause = cache(bind(self._cause, file, address, requester))
 
         def begin_wait(lock: int) -> None:
+            about_to_queue()
             awaited.append(Cause.parse(read_note(lock)) or cause())
             signal_demand_waiting(lock)
-            about_to_block()
 
         with ExitStack() as stack:
             try:

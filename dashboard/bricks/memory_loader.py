@@ -30,7 +30,7 @@ from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.decoder import Decoder
 from dashboard.decoding.memory_brick import MemoryBrick
 from dashboard.decoding.memory_decoder import MemoryDecoder, is_cut, is_stack
-from dashboard.disconnects import has_left
+from dashboard.disconnects import ClientLeft, has_left
 from dashboard.meter import count_bytes, meter
 from dashboard.storage.demand_signal import DemandSignal
 
@@ -95,7 +95,7 @@ class _Attended:
         elif self._left_at is None:
             self._left_at = now
         elif now - self._left_at >= LEAVE_S:
-            raise errors.Busy("The client that asked for this has left.")
+            raise ClientLeft
 
 
 @dataclass

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from dashboard.decoding.buffers import ThreadBuffers
+from dashboard.time_slice import compute_in_long_slices
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -23,7 +24,9 @@ class DecodePool:
         self.buffers = ThreadBuffers()
         self.stopping = threading.Event()
         self.threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._pool = ThreadPoolExecutor(
+            threads, thread_name_prefix="decode", initializer=compute_in_long_slices
+        )
 
     def stop(self) -> None:
         """Abort running decodes at their next chunk with `Busy`, and start no more."""

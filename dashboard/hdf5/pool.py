@@ -21,7 +21,8 @@ from weakref import WeakSet
 
 from dashboard import errors
 from dashboard.addressing.outcomes import Stage
-from dashboard.blocking import about_to_block
+from dashboard.blocking import about_to_queue
+from dashboard.disconnects import LOOK_S, check_client
 from dashboard.files.roots import Roots, SourceFile, out_of_reach
 from dashboard.hdf5.answers import Answer, parse_answer
 from dashboard.hdf5.child import Hdf5Worker, SpentTime, Stalled
@@ -195,7 +196,7 @@ class Hdf5WorkerPool:
         confined_to = self._confined_to(reach)
         began, op, limit = time.monotonic(), message.op, message.seconds
         if self._free.empty():
-            about_to_block()
+            about_to_queue()
         try:
             with meter(Stage.WAIT):
                 worker = self._taken(confined_to, max(limit, self.seconds))
@@ -252,7 +253,7 @@ class Hdf5WorkerPool:
 
     def _taken(self, reach: Roots, timeout: float) -> Hdf5Worker | None:
         """A free worker, one that is confined to `reach` before others; raises `queue.Empty`."""
-        worker = self._free.get(timeout=timeout)
+        worker = self._next(time.monotonic() + timeout)
         if self._kinds == 1 or (worker is not None and worker.reach is reach):
             return worker
         with self._free.mutex:
@@ -266,6 +267,17 @@ class Hdf5WorkerPool:
                 free[free.index(None)] = worker
                 return None
         return worker
+
+    def _next(self, until: float) -> Hdf5Worker | None:
+        """What becomes free until a time; raises `queue.Empty`, and `Busy` when the client has left meanwhile."""
+        while True:
+            check_client()
+            left = until - time.monotonic()
+            try:
+                return self._free.get(timeout=min(max(left, 0.0), LOOK_S))
+            except queue.Empty:
+                if left <= LOOK_S:
+                    raise
 
     def _fit(self, worker: Hdf5Worker | None, reach: Roots) -> Hdf5Worker:
         """A live worker that is confined to the current roots of `reach`."""

@@ -31,6 +31,7 @@ class RequestThreads(Generic[T]):
     A thread that waits for a child process or for another request's decoding is replaced by a parked or a new
     thread (`dashboard.blocking`), as long as there are fewer than `MAX_THREADS_FACTOR * count`; it is parked when
     its item is finished. Otherwise, `count` requests for files that are slow to open would hold up all others.
+    Beyond that, who would queue behind other requests is refused (`about_to_queue`), so `count` threads go on.
     """
 
     def __init__(self, count: int, work: Callable[[T], None]) -> None:
@@ -96,11 +97,11 @@ class RequestThreads(Generic[T]):
             if state.replaced:
                 self._park(state)
 
-    def _replace(self, blocked: _RequestThread) -> None:
-        """Resume or start a thread in place of one that is about to wait, up to the maximum."""
+    def _replace(self, blocked: _RequestThread) -> bool:
+        """Resume or start a thread in place of one that is about to wait; whether it is replaced."""
         with self._lock:
             if blocked.replaced:
-                return
+                return True
             if self._parked:
                 # The one that was parked last: the fewest threads are then in use.
                 self._parked.pop().resumed.set()
@@ -108,10 +109,11 @@ class RequestThreads(Generic[T]):
                 try:
                     self._start_one()
                 except RuntimeError:  # no memory, or the limit of the system
-                    return
+                    return False
             else:
-                return
+                return False
             blocked.replaced = True
+            return True
 
     def _park(self, state: _RequestThread) -> None:
         with self._lock:

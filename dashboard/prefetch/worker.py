@@ -193,19 +193,21 @@ class Worker:
             self._successors.discard(threading.current_thread())
         return replaced.is_set()
 
-    def _hand_over(self, stop: threading.Event, replaced: threading.Event) -> None:
+    def _hand_over(self, stop: threading.Event, replaced: threading.Event) -> bool:
+        """Have another thread go on, up to a limit. True in any case: no viewer waits for this one."""
         with self._lock:
             if replaced.is_set() or len(self._successors) >= MAX_WAITING:
-                return
+                return True
             thread = threading.Thread(
                 target=self._serve, args=(stop,), name="prefetch", daemon=True
             )
             try:
                 thread.start()
             except RuntimeError:  # no memory, or the limit of the system
-                return
+                return True
             self._successors.add(thread)
             replaced.set()
+            return True
 
     def run_once(self) -> float:
         """Decode the brick with the earliest deadline, if any; returns how long to idle afterwards (s)."""

@@ -154,7 +154,7 @@ def _signing_in(people: bool, provider: bool) -> PartHealth:
         return PartHealth(Part.SIGN_IN, True, "People can sign in.")
     sentence = "The identity provider does not answer as it should: nobody can sign in there."
     if not people:
-        sentence = "The list of people cannot be used: nobody can sign in, and who is signed in gets nothing either."
+        sentence = "The list of people cannot be used: nobody can sign in, and who is signed in gets nothing."
     return PartHealth(Part.SIGN_IN, False, sentence)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dashboard.addressing.outcomes import Stage
-from dashboard.blocking import about_to_block
+from dashboard.blocking import about_to_queue
+from dashboard.disconnects import LOOK_S, ClientLeft, check_client
 from dashboard.errors import Busy
 from dashboard.meter import meter
 
@@ -57,10 +58,11 @@ class _Work:
 class ImpatientLocks:
     """Locks by key for work that may take very long, with a bound on the threads that wait for it.
 
-    All threads wait until the work has taken `grace_s`; beyond that `most` threads may wait, over all keys,
-    and the others get `Busy` with `message`. So slow work occupies any number of threads for `grace_s` at most,
-    and `most` + 1 of them after that. Work that ends with `Busy` ends with it for its
-    waiters as well, which would meet the same shortage one after the other. `clock` gives seconds.
+    Each thread waits for `grace_s`, for one work or for several one after the other; beyond that `most` threads
+    may wait, over all keys, and the others get `Busy` with `message`. So slow work occupies any number of threads
+    for `grace_s` at most, and `most` + 1 of them after that. Who waits for a client that has left gets
+    `ClientLeft`. Work that ends with `Busy` ends with it for its waiters as well, which would meet the same
+    shortage one after the other; not so where only its client has left. `clock` gives seconds.
     """
 
     def __init__(
@@ -87,14 +89,17 @@ class ImpatientLocks:
     def locked(self, key: str) -> Iterator[None]:
         """Acquire the lock of `key`; raises `Busy` when its holder takes too long or met a shortage."""
         with self._changed:
+            until = self._clock() + self._grace_s
             while (before := self._works.get(key)) is not None:
                 with meter(Stage.WAIT):
-                    self._await_end(key, before)
+                    self._await_end(key, before, min(until, before.since + self._grace_s))
                 if before.shortage is not None:
                     raise Busy(before.shortage.message)
             work = self._works[key] = _Work(self._clock())
         try:
             yield
+        except ClientLeft:
+            raise
         except Busy as shortage:
             work.shortage = shortage
             raise
@@ -103,17 +108,19 @@ class ImpatientLocks:
                 del self._works[key]
                 self._changed.notify_all()
 
-    def _await_end(self, key: str, work: _Work) -> None:
-        about_to_block()
-        while self._works.get(key) is work:
-            left = work.since + self._grace_s - self._clock()
-            if left > 0.0:
-                self._changed.wait(left)
-                continue
-            if self.waiting >= self._most:
-                raise Busy(self._message)
-            self.waiting += 1
-            try:
-                self._changed.wait_for(lambda: self._works.get(key) is not work)
-            finally:
-                self.waiting -= 1
+    def _await_end(self, key: str, work: _Work, until: float) -> None:
+        """Wait until work has ended, without a place among `most` until the time `until`."""
+        about_to_queue()
+        has_place = False
+        try:
+            while self._works.get(key) is work:
+                check_client()
+                left = until - self._clock()
+                if left <= 0.0 and not has_place:
+                    if self.waiting >= self._most:
+                        raise Busy(self._message)
+                    self.waiting += 1
+                    has_place = True
+                self._changed.wait(LOOK_S if has_place else min(left, LOOK_S))
+        finally:
+            self.waiting -= has_place

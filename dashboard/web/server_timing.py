@@ -59,7 +59,8 @@ class ServerTimingMiddleware:
 
     def _measured(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != self._path:
-            return self._application(environ, start_response)
+            with client(environ.get(HAS_LEFT)):
+                return self._application(environ, start_response)
         # On Linux, `time.perf_counter` and `time.monotonic` are one clock.
         now = time.monotonic()
         queued_s = max(now - environ.get(READABLE_AT, now), 0.0)

@@ -28,6 +28,7 @@ from dashboard.hdf5.worker import confine, cut_out, describe, node, progress, re
 from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import UNREACHABLE, machine_at_fault
 from dashboard.hdf5.worker.refused import ObjectRefused
+from dashboard.time_slice import compute_in_long_slices
 
 NO_MEMORY = "The server has no memory to read it just now; try again in a moment."
 
@@ -144,6 +145,7 @@ def main() -> None:
     extra_bytes, shared, roots = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     allow_descriptors()
+    compute_in_long_slices()
     connection, sink = socket.socket(fileno=os.dup(0)), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 0)
     os.dup2(2, 1)  # Output of libraries must not get into the responses.

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from dashboard import errors
+from dashboard.disconnects import ClientLeft, client
 from dashboard.hdf5 import protocol
 from dashboard.hdf5.answers import parse_answer
 from dashboard.hdf5.messages import (
@@ -268,3 +269,12 @@ def test_the_loop_answers_every_request(tmp_path: Path) -> None:
             assert (answer.failure and answer.failure.error) == code, op
         ours.close()
     assert process.returncode == 0
+
+
+def test_nothing_is_asked_for_a_client_that_has_left(pool: Hdf5WorkerPool, tmp_path: Path) -> None:
+    path = files.write(tmp_path / "a.h5", x=np.zeros((2, 3)))
+    with client(lambda: True), pytest.raises(ClientLeft):
+        pool.call(ListDatasets(), path)
+    assert pool.started == 0
+    with client(lambda: False):
+        assert pool.call(ListDatasets(), path)[0].datasets

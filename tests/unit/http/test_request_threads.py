@@ -9,7 +9,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from dashboard.blocking import about_to_block
+from dashboard.blocking import about_to_block, about_to_queue
+from dashboard.errors import Busy
 from dashboard.http.request_threads import MAX_THREADS_FACTOR, RequestThreads
 
 WITHIN_S = 10.0
@@ -117,4 +118,39 @@ def test_a_thread_that_cannot_be_started_is_done_without(
 
 
 def test_threads_that_serve_no_requests_may_announce_waits() -> None:
-    about_to_block()
+    assert about_to_block()
+    about_to_queue()
+
+
+def test_who_would_queue_behind_others_is_refused_when_all_threads_wait() -> None:
+    blocked, refused, done = threading.Semaphore(0), SimpleQueue[str](), SimpleQueue[str]()
+    release = threading.Event()
+
+    def work(item: str) -> None:
+        if item == "queue":
+            try:
+                about_to_queue()
+            except Busy as error:
+                refused.put(error.message)
+                return
+            blocked.release()
+            assert release.wait(WITHIN_S)
+        done.put(item)
+
+    threads = RequestThreads(2, work)
+    threads.start()
+    room = 2 * (MAX_THREADS_FACTOR - 1)
+    try:
+        for _ in range(room):
+            threads.put("queue")
+        for _ in range(room):
+            assert blocked.acquire(timeout=WITHIN_S)
+        for _ in range(10):
+            threads.put("queue")
+            threads.put("other")
+        assert [done.get(timeout=WITHIN_S) for _ in range(10)] == ["other"] * 10
+        assert all("try again" in refused.get(timeout=WITHIN_S) for _ in range(10))
+    finally:
+        release.set()
+        threads.stop()
+    assert threads.total == 2 * MAX_THREADS_FACTOR

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from dashboard.disconnects import ClientLeft, client
 from dashboard.errors import Busy
 from dashboard.storage.keyed_locks import ImpatientLocks, KeyedLocks
 from tests.clock import Clock
@@ -156,3 +157,73 @@ def test_a_shortage_is_that_of_all_who_waited() -> None:
     assert _waiting_for_long_work(locks, stall) == ["The worker made no progress."] * 3
     with locks.locked("a"):
         pass
+
+
+def test_patience_is_that_of_the_waiter_and_not_of_each_work_before_it() -> None:
+    clock = Clock()
+    locks = ImpatientLocks(3.0, "Later.", clock)
+    took: list[float] = []
+
+    def want() -> str:
+        began = clock()
+        try:
+            with locks.locked("a"):
+                took.append(clock() - began)
+                clock.pass_(2.0)
+                time.sleep(0.01)
+        except Busy as busy:
+            return busy.message
+        return "entered"
+
+    with ThreadPoolExecutor(12) as pool:
+        with locks.locked("a"):
+            waiting = [pool.submit(want) for _ in range(12)]
+            deadline = time.monotonic() + 60
+            while sum(future.running() for future in waiting) < 12:
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+            time.sleep(0.05)
+        found = [future.result(60) for future in waiting]
+    assert max(took) < 3.0
+    assert found.count("entered") == len(took) < 12
+    assert found.count("Later.") == 12 - len(took)
+
+
+def test_nobody_waits_for_a_client_that_has_left() -> None:
+    locks, left, entered = ImpatientLocks(60.0, "Later."), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        with client(left.is_set):
+            entered.set()
+            with pytest.raises(ClientLeft), locks.locked("a"):
+                pytest.fail("entered")
+
+    with ThreadPoolExecutor(1) as pool, locks.locked("a"):
+        waiting = pool.submit(wait)
+        assert entered.wait(60)
+        left.set()
+        waiting.result(60)
+
+
+def test_others_go_on_where_a_client_has_left() -> None:
+    locks, entered, go_on = ImpatientLocks(60.0, "Later."), threading.Event(), threading.Event()
+
+    def leave() -> None:
+        with locks.locked("a"):
+            entered.set()
+            assert go_on.wait(60)
+            raise ClientLeft
+
+    def wait() -> str:
+        with locks.locked("a"):
+            return "entered"
+
+    with ThreadPoolExecutor(2) as pool:
+        leaving = pool.submit(leave)
+        assert entered.wait(60)
+        waiting = pool.submit(wait)
+        time.sleep(0.05)
+        go_on.set()
+        with pytest.raises(ClientLeft):
+            leaving.result(60)
+        assert waiting.result(60) == "entered"
