@@ -13,11 +13,11 @@ from typing import Final
 from dashboard.errors import Busy
 
 # Who waits for others looks this often (s) whether its client has left.
-LOOK_S: Final = 0.5
+POLL_S: Final = 0.5
 
 
 class ClientLeft(Busy):
-    """Nobody waits for this work any more; others who want the same are not affected."""
+    """The client of this work has left; others that want the same are not affected."""
 
     def __init__(self) -> None:
         super().__init__("The client that asked for this has left.")

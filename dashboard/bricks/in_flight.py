@@ -27,6 +27,7 @@ from dashboard.decoding.decoder import Decoder
 from dashboard.decoding.progressive import ProgressiveBrick, is_one_chunk_thick, required_bytes
 from dashboard.meter import count_bytes, meter
 from dashboard.storage.demand_signal import DemandSignal
+from dashboard.time_slice import compute_in_long_slices
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,9 @@ class ProgressiveLoader:
         self._writer = writer
         self._demand = demand
         self._buffer = ReusableBuffer(buffer_bytes)
-        self._background = ThreadPoolExecutor(1, thread_name_prefix="behind")
+        self._background = ThreadPoolExecutor(
+            1, thread_name_prefix="behind", initializer=compute_in_long_slices
+        )
         self._in_flight: InFlightBrick | None = None
 
     @property

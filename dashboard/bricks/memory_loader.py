@@ -33,6 +33,7 @@ from dashboard.decoding.memory_decoder import MemoryDecoder, is_cut, is_stack
 from dashboard.disconnects import ClientLeft, has_left
 from dashboard.meter import count_bytes, meter
 from dashboard.storage.demand_signal import DemandSignal
+from dashboard.time_slice import compute_in_long_slices
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,9 @@ class MemoryLoader:
         self._waiting = 0
         self._changed = threading.Condition()
         self._in_flight: dict[str, _InFlight] = {}
-        self._background = ThreadPoolExecutor(BEHIND, thread_name_prefix="memory")
+        self._background = ThreadPoolExecutor(
+            BEHIND, thread_name_prefix="memory", initializer=compute_in_long_slices
+        )
 
     @property
     def in_use(self) -> bool:

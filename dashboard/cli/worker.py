@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from dashboard.cli.file_rights import CAP_SETGID, CAP_SETUID, drop
 from dashboard.cli.process import check_startup, die_with_parent, queue_signals
 from dashboard.settings import Settings
+from dashboard.time_slice import compute_in_long_slices
 
 ENDED_BY_ITSELF = 0
 
@@ -22,6 +23,7 @@ def run(settings: Settings, parent: int | None = None) -> None:
     queue_signals(signals)
     die_with_parent(parent)
 
+    compute_in_long_slices()
     services = build_services(settings, role="worker")
     services.start()
     worker = services.worker()

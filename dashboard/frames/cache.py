@@ -16,6 +16,7 @@ from dashboard.storage.bytes_cache import BytesCache, HeadedBytes
 from dashboard.storage.disk_space import DiskSpace
 from dashboard.storage.eviction import LruEvictor
 from dashboard.telemetry.ledger import Ledger
+from dashboard.time_slice import compute_in_long_slices
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +156,7 @@ class FrameCache:
         self._waiting.join()
 
     def _store(self) -> None:
+        compute_in_long_slices()
         while True:
             key = self._waiting.get()
             try:

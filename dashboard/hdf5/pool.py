@@ -22,7 +22,7 @@ from weakref import WeakSet
 from dashboard import errors
 from dashboard.addressing.outcomes import Stage
 from dashboard.blocking import about_to_queue
-from dashboard.disconnects import LOOK_S, check_client
+from dashboard.disconnects import POLL_S, check_client
 from dashboard.files.roots import Roots, SourceFile, out_of_reach
 from dashboard.hdf5.answers import Answer, parse_answer
 from dashboard.hdf5.child import Hdf5Worker, SpentTime, Stalled
@@ -274,9 +274,9 @@ class Hdf5WorkerPool:
             check_client()
             left = until - time.monotonic()
             try:
-                return self._free.get(timeout=min(max(left, 0.0), LOOK_S))
+                return self._free.get(timeout=min(max(left, 0.0), POLL_S))
             except queue.Empty:
-                if left <= LOOK_S:
+                if left <= POLL_S:
                     raise
 
     def _fit(self, worker: Hdf5Worker | None, reach: Roots) -> Hdf5Worker:

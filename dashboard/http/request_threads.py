@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from dashboard.blocking import on_blocking
+from dashboard.time_slice import respond_in_short_slices
 
 T = TypeVar("T")
 
@@ -90,6 +91,7 @@ class RequestThreads(Generic[T]):
         self.total += 1
 
     def _run(self) -> None:
+        respond_in_short_slices()
         state = _RequestThread()
         on_blocking(bind(self._replace, state))
         while (item := self._take()) is not None:

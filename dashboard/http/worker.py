@@ -31,6 +31,7 @@ from dashboard.http.request_threads import RequestThreads
 from dashboard.http.shedding import CLOSED, KEPT, Shedding
 from dashboard.http.tls import TlsStream, server_context
 from dashboard.http.watcher import WRITE, Watcher
+from dashboard.time_slice import respond_in_short_slices
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
 
     def run(self) -> None:
         """Serve until a signal clears `alive`, then finish the requests in progress."""
+        respond_in_short_slices()
         self._shedding: Shedding | None = getattr(self.app, "shedding", None)
         # gunicorn's signal handlers write to this pipe as well.
         self._watcher.watch(self.PIPE[0], self._on_wakeup)

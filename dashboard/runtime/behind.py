@@ -9,6 +9,8 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from dashboard.time_slice import compute_in_long_slices
+
 # To wake a thread hands the interpreter's lock over in the middle of a response: it costs the next request more
 # than the work itself. A thread that sleeps is not woken by what is put meanwhile.
 DELAY_S: Final = 0.004
@@ -54,6 +56,7 @@ class BehindResponses:
             self._thread.join()
 
     def _run(self) -> None:
+        compute_in_long_slices()
         while (work := self._waiting.get()) is not None:
             time.sleep(self._delay_s)
             with suppress(Empty):

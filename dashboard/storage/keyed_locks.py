@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from dashboard.addressing.outcomes import Stage
 from dashboard.blocking import about_to_queue
-from dashboard.disconnects import LOOK_S, ClientLeft, check_client
+from dashboard.disconnects import POLL_S, ClientLeft, check_client
 from dashboard.errors import Busy
 from dashboard.meter import meter
 
@@ -121,6 +121,6 @@ class ImpatientLocks:
                         raise Busy(self._message)
                     self.waiting += 1
                     has_place = True
-                self._changed.wait(LOOK_S if has_place else min(left, LOOK_S))
+                self._changed.wait(POLL_S if has_place else min(left, POLL_S))
         finally:
             self.waiting -= has_place

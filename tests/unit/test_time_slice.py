@@ -8,11 +8,13 @@ import platform
 import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import pytest
 
 from dashboard.decoding.decode_pool import DecodePool
-from dashboard.time_slice import SLICE_S, compute_in_long_slices
+from dashboard.http.request_threads import RequestThreads
+from dashboard.time_slice import COMPUTING_S, RESPONDING_S, compute_in_long_slices, set_time_slice
 
 NUMBERS = {"x86_64": 315, "aarch64": 275}
 
@@ -31,9 +33,7 @@ def attributes() -> tuple[int, int, float]:
 def known() -> None:
     """Whether the kernel has slices for single threads, and says so."""
     with ThreadPoolExecutor(1) as pool:
-        if not pool.submit(
-            lambda: compute_in_long_slices(0.05) and attributes()[2] == 0.05
-        ).result():
+        if not pool.submit(lambda: set_time_slice(0.05) and attributes()[2] == 0.05).result():
             pytest.skip("needs Linux 6.12")
 
 
@@ -48,11 +48,30 @@ def test_only_threads_that_decode_have_long_slices() -> None:
         return attributes()
 
     try:
-        assert pool.map(both, range(2)) == [(os.SCHED_OTHER, before[1], SLICE_S)] * 2
+        assert pool.map(both, range(2)) == [(os.SCHED_OTHER, before[1], COMPUTING_S)] * 2
     finally:
         pool.close()
     assert attributes() == before
-    assert before[2] != SLICE_S
+    assert before[2] not in (COMPUTING_S, RESPONDING_S)
+
+
+@pytest.mark.usefixtures("known")
+def test_threads_that_serve_requests_have_short_ones_and_not_what_they_start() -> None:
+    found: SimpleQueue[tuple[float, float]] = SimpleQueue()
+
+    def work(_: str) -> None:
+        pool = DecodePool(1)
+        try:
+            ((_, _, decoding),) = pool.map(lambda _: attributes(), [None])
+        finally:
+            pool.close()
+        found.put((attributes()[2], decoding))
+
+    threads = RequestThreads(1, work)
+    threads.start()
+    threads.put("request")
+    assert found.get(timeout=60) == (RESPONDING_S, COMPUTING_S)
+    threads.stop()
 
 
 @pytest.mark.usefixtures("known")
@@ -63,7 +82,7 @@ def test_the_nice_value_stays() -> None:
         return attributes()
 
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(lower).result() == (os.SCHED_OTHER, 19, SLICE_S)
+        assert pool.submit(lower).result() == (os.SCHED_OTHER, 19, COMPUTING_S)
 
 
 def test_a_policy_that_somebody_chose_stays() -> None:

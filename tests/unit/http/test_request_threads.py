@@ -139,11 +139,11 @@ def test_who_would_queue_behind_others_is_refused_when_all_threads_wait() -> Non
 
     threads = RequestThreads(2, work)
     threads.start()
-    room = 2 * (MAX_THREADS_FACTOR - 1)
+    capacity = 2 * (MAX_THREADS_FACTOR - 1)
     try:
-        for _ in range(room):
+        for _ in range(capacity):
             threads.put("queue")
-        for _ in range(room):
+        for _ in range(capacity):
             assert blocked.acquire(timeout=WITHIN_S)
         for _ in range(10):
             threads.put("queue")

@@ -219,11 +219,11 @@ def test_others_go_on_where_a_client_has_left() -> None:
             return "entered"
 
     with ThreadPoolExecutor(2) as pool:
-        leaving = pool.submit(leave)
+        first = pool.submit(leave)
         assert entered.wait(60)
         waiting = pool.submit(wait)
         time.sleep(0.05)
         go_on.set()
         with pytest.raises(ClientLeft):
-            leaving.result(60)
+            first.result(60)
         assert waiting.result(60) == "entered"
