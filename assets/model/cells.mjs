@@ -6,6 +6,7 @@ import { formatExact } from './number-format.mjs';
 import { slabOf } from './projection.mjs';
 /** @import { Pixels } from './pixels.mjs' */
 /** @import { ColorMapping } from './colormap.mjs' */
+/** @import { Dates } from './dates.mjs' */
 /** @import { View } from './view.mjs' */
 /** @import { Part, Pool, Range, SliceQuery, Span, Viewport } from './viewport.mjs' */
 
@@ -117,7 +118,7 @@ export function cellText(cells, r, c) {
 
 /** @param {string} text @param {string | null | undefined} name @returns {string} */
 export function withName(text, name) {
-  return name ? text + ' · ' + name : text;
+  return text && name ? text + ' · ' + name : text;
 }
 
 /** The voxel that stands for a cell: of a block its first one where that is what is shown, else the one in the middle.
@@ -180,15 +181,16 @@ function isPart(request) {
 }
 
 /** A sentence about a slice whose picture shows nothing by itself: it has no values, or only one.
- * @param {ValuesRequest} request @param {Cells} cells @param {ColorMapping} mapping @returns {string} */
-export function remarkOn(request, cells, mapping) {
+ * @param {ValuesRequest} request @param {Cells} cells @param {ColorMapping} mapping
+ * @param {Dates | null} dates What the values are, where they are dates. @returns {string} */
+export function remarkOn(request, cells, mapping, dates) {
   if (cells.pixels) return '';
   const what = isPart(request) ? 'This part of the slice' : 'This slice';
   if (!Number.isFinite(cells.min)) {
     if (hasInfinite(cells)) return what + ' has no finite values.';
     return what + ' has no values (all ' + (hasFill(cells) ? 'fill value' : 'NaN') + ').';
   }
-  const only = singleValue(cells);
+  const only = withName(singleValue(cells), dates && dates.text(cells.min));
   if (only && isPooled(cells)) {
     return 'All cells are ' + only + ' (' + cells.meta.pool + ' of ' + cells.colStep + ' × ' + cells.rowStep +
       ' voxels).';

@@ -3,12 +3,14 @@
 import { LINEAR_SHARE, normMapping, overflowFactor } from './colormap.mjs';
 import { formatExact, formatNumber } from './number-format.mjs';
 /** @import { ColorMapping } from './colormap.mjs' */
+/** @import { Dates } from './dates.mjs' */
 
 /**
  * @typedef {object} BarTicks
  * @property {number[]} positions On the bar, 0…1.
  * @property {string[]} texts
  * @property {string} offset What the texts are distances from; empty where they are the values.
+ * @property {string | null} note What stands below dates in place of the unit, and is a part of all; null for others.
  */
 
 // The colour bar has space for this many characters beside it.
@@ -49,11 +51,24 @@ function logTicks(lo, hi) {
 
 /** Values for the colour bar's ticks with their positions 0…1 on it. Where the texts would be too long for the bar they
  * are distances from `offset`, a text that is empty else. `mapping.single` is the value of a slice that has no other.
- * @param {ColorMapping} mapping @returns {BarTicks} */
-export function colorbarTicks(mapping) {
-  const { lo, hi, norm } = mapping;
-  if (mapping.empty) return { positions: [], texts: [], offset: '' };
-  if (mapping.single) return { positions: [0], texts: [brief(mapping.single, lo)], offset: '' };
+ * @param {ColorMapping} mapping @param {Dates | null} [dates] What the values are, where they are dates.
+ * @returns {BarTicks} */
+export function colorbarTicks(mapping, dates = null) {
+  const { lo, hi, single, empty } = mapping;
+  if (empty) return { positions: [], texts: [], offset: '', note: null };
+  if (dates) {
+    const { values, texts, note } = dates.ticks(lo, single ? lo : hi, 6);
+    const { positions, kept } = placed(mapping, values);
+    return { positions, texts: kept.map((i) => texts[i]), offset: '', note };
+  }
+  if (single) return { positions: [0], texts: [brief(single, lo)], offset: '', note: null };
+  const values = tickValues(mapping).filter((v) => v >= lo && v <= hi).sort((a, b) => a - b);
+  const { positions, kept } = placed(mapping, values);
+  return { positions, ...textsOf(kept.map((i) => values[i])), note: null };
+}
+
+/** @param {ColorMapping} mapping @returns {number[]} */
+function tickValues({ lo, hi, norm }) {
   /** @type {number[]} */
   let values;
   if (norm === 'log') {
@@ -69,6 +84,12 @@ export function colorbarTicks(mapping) {
   } else {
     values = niceTicks(lo, hi, 6);
   }
+  return values;
+}
+
+/** Where ascending values are on the bar, and which of them are not too close to the one before.
+ * @param {ColorMapping} mapping @param {number[]} values @returns {{positions: number[], kept: number[]}} */
+function placed({ lo, hi, norm }, values) {
   const map = normMapping(norm, lo, hi);
   const part = overflowFactor(map, lo, hi);
   const from = map.to(lo) * part;
@@ -77,13 +98,13 @@ export function colorbarTicks(mapping) {
   const positions = [];
   /** @type {number[]} */
   const kept = [];
-  values.filter((v) => v >= lo && v <= hi).sort((a, b) => a - b).forEach((v) => {
+  values.forEach((v, i) => {
     const position = (map.to(v) * part - from) / span;
     if (positions.length && position - positions[positions.length - 1] < 0.045) return;
     positions.push(position);
-    kept.push(v);
+    kept.push(i);
   });
-  return Object.assign({ positions }, texts(kept));
+  return { positions, kept };
 }
 
 /** The text of a single value, rounded where it is too long to stand beside the bar.
@@ -94,7 +115,7 @@ function brief(text, value) {
 
 /** Four digits where these distinguish the values, else all of them, else what they have beyond the first one.
  * @param {number[]} values @returns {{texts: string[], offset: string}} */
-function texts(values) {
+function textsOf(values) {
   const short = values.map((v) => formatNumber(v, 4));
   if (new Set(short).size === short.length) return { texts: short, offset: '' };
   const long = values.map((v) => formatExact(v, Number.isInteger(v) && Math.abs(v) < 1e21 ? 'int64' : 'float64'));

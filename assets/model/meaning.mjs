@@ -1,5 +1,6 @@
 /* What a dataset means, as `/api/v1/node` says it (dashboard/meaning/model.py). */
 
+import { projectionOf } from './projection.mjs';
 import { symbolOf } from './units.mjs';
 /** @import { Start } from './link-plane.mjs' */
 /** @import { View } from './view.mjs' */
@@ -69,16 +70,18 @@ export function startOf(shape, meaning) {
  * @param {Meaning | null} meaning @returns {boolean} */
 export const isDecodable = (meaning) => Boolean(meaning && meaning.value.decoded_dtype);
 
-/** The unit of the values that are shown; empty where it is not known, or is that of values which these stand for.
- * @param {Pick<View, 'meaning' | 'decode'>} view @returns {string} */
-export function valueUnit({ meaning, decode }) {
+/** The unit of the values that are shown; empty where it is not known, or is that of values which these stand for. That of a
+ * deviation of dates is one of time, and a sum of dates has none.
+ * @param {Pick<View, 'meaning' | 'decode'> & Partial<Pick<View, 'project' | 'kind' | 'axis' | 'shape'>>} view
+ * @returns {string} */
+export function valueUnit({ meaning, decode, project = '', kind = 'values', axis = null, shape = [] }) {
   if (!meaning) return '';
   const { unit, scale, offset } = meaning.value;
-  return decode || (scale === 1 && offset === 0) ? symbolOf(unit) : '';
+  const shown = decode || (scale === 1 && offset === 0) ? symbolOf(unit) : '';
+  const reduction = projectionOf({ project, kind, axis, shape })?.reduction;
+  if (reduction !== 'sd' && reduction !== 'sum') return shown;
+  return shown.replace(/^\s*(\w+)\s+since\s+\S.*$/i, reduction === 'sd' ? '$1' : '');
 }
-
-/** Whether the values that are shown are dates. @param {Pick<View, 'meaning' | 'decode'>} view */
-export const areDates = (view) => /^\s*[a-z]+\s+since\s+\S/i.test(valueUnit(view));
 
 /** The name of a value that is a flag, or of the bits that it has where flags are single bits; empty for others.
  * @param {ValueMeaning['flags']} flags @param {number} value @returns {string} */

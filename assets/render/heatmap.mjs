@@ -2,6 +2,7 @@
 
 import { measureStage } from '../data/network-timing.mjs';
 import { remarkOn } from '../model/cells.mjs';
+import { datesOf } from '../model/dates.mjs';
 import { isSamePlane } from '../model/view.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { setText, setVisible } from './dom.mjs';
@@ -187,7 +188,8 @@ export function createHeatmap({
       return;
     }
     const drawStart = clock.now();
-    await plot.draw(sceneOf(request, cells, mapping, /** @type {View} */ (store.current()), readout), image);
+    const view = /** @type {View} */ (store.current());
+    await plot.draw(sceneOf(request, cells, mapping, view, readout, datesOf(request.view)), image);
     const drawnAt = clock.now();
     // The first drawing is one of axes, too, and waits for scripts.
     const drew = state().drawn ? drawnAt - drawStart : 0;
@@ -299,7 +301,7 @@ export function createHeatmap({
 
 /** @param {ValuesRequest} request @param {Cells} cells @param {ColorMapping} mapping */
 function showRemark(request, cells, mapping) {
-  const text = remarkOn(request, cells, mapping);
+  const text = remarkOn(request, cells, mapping, datesOf(request.view));
   setText('slice-remark', text);
   setVisible('slice-remark', Boolean(text));
 }

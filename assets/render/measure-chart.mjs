@@ -1,5 +1,7 @@
 /* Small charts of what is measured, drawn by Plotly. */
 
+/** @import { Dates } from '../model/dates.mjs' */
+
 /**
  * @typedef {object} Curve
  * @property {ArrayLike<number>} x
@@ -7,11 +9,14 @@
  * @property {string} color
  * @property {string} name
  * @property {'line' | 'faint' | 'bars'} [kind]
+ * @property {string[]} [ranges] What the bars are of.
  *
  * @typedef {object} Chart
  * @property {Curve[]} curves
  * @property {string} xTitle
  * @property {string} yTitle
+ * @property {Dates | null} [xDates] Where these values are dates; the title is what all have in common then.
+ * @property {Dates | null} [yDates]
  * @property {number | null} [marker] Where a line stands across the x axis.
  *
  * @typedef {ReturnType<typeof createChart>} MeasureChart
@@ -21,6 +26,7 @@ const CONFIG = { displayModeBar: false, showTips: false, doubleClick: false, scr
 // For how long axes may be those of the curve before, and where the curve goes beyond them.
 const AXES_MS = 150;
 const OUTSIDE_MS = 60;
+const TICKS = 4;
 const MARGIN = { l: 52, r: 8, t: 6, b: 34 };
 
 /** `onClick(x)` is called for a click on the chart.
@@ -74,7 +80,9 @@ export function createChart(host, onClick) {
   }
 
   /** @param {Chart} chart */
-  function drawAll({ curves, xTitle, yTitle, marker = null }) {
+  function drawAll({ curves, xTitle, yTitle, xDates = null, yDates = null, marker = null }) {
+    const x = ticksOf(xDates, curves.map((curve) => curve.x));
+    const y = ticksOf(yDates, curves.map((curve) => curve.y));
     const axis = {
       tickfont: { size: 10 },
       nticks: 5,
@@ -96,8 +104,8 @@ export function createChart(host, onClick) {
       dragmode: false,
       bargap: 0,
       hoverlabel: { font: { size: 11, color: '#ffffff' }, bgcolor: '#22282d', bordercolor: '#56616a' },
-      xaxis: { ...axis, title: { text: xTitle, font: { size: 10 }, standoff: 4 } },
-      yaxis: { ...axis, title: { text: yTitle, font: { size: 10 }, standoff: 2 } },
+      xaxis: { ...axis, ...x?.axis, title: { text: x ? x.note : xTitle, font: { size: 10 }, standoff: 4 } },
+      yaxis: { ...axis, ...y?.axis, title: { text: y ? y.note : yTitle, font: { size: 10 }, standoff: 2 } },
       shapes: marker === null ? [] : [{
         type: 'line',
         x0: marker,
@@ -108,7 +116,7 @@ export function createChart(host, onClick) {
         line: { color: '#8b969e', width: 1, dash: 'dot' },
       }],
     };
-    globalThis.Plotly.react(host, curves.map(traceOf), layout, CONFIG);
+    globalThis.Plotly.react(host, curves.map((curve) => traceOf(curve, yDates)), layout, CONFIG);
     if (drawn) return;
     drawn = true;
     sizes.observe(host);
@@ -136,8 +144,27 @@ export function createChart(host, onClick) {
   return { draw, clear };
 }
 
-/** @param {Curve} curve @returns {Plotly} */
-function traceOf({ x, y, color, name, kind = 'line' }) {
+/** The ticks of an axis of dates; null for numbers. @param {Dates | null} dates @param {ArrayLike<number | null>[]} along
+ * @returns {{axis: Plotly, note: string} | null} */
+function ticksOf(dates, along) {
+  if (!dates) return null;
+  let [lo, hi] = [Infinity, -Infinity];
+  for (const values of along) {
+    for (let i = 0; i < values.length; i += 1) {
+      const value = values[i] ?? NaN;
+      if (value < lo) lo = value;
+      if (value > hi) hi = value;
+    }
+  }
+  // A single one would not say how far apart others are.
+  const few = dates.ticks(lo, hi, TICKS);
+  const { values, texts, note } = few.values.length > 1 ? few : dates.ticks(lo, hi, 2 * TICKS);
+  const ticktext = texts.map((text) => text.replace('\n', '<br>'));
+  return { axis: { tickmode: 'array', tickvals: values, ticktext }, note };
+}
+
+/** @param {Curve} curve @param {Dates | null} yDates @returns {Plotly} */
+function traceOf({ x, y, color, name, kind = 'line', ranges }, yDates) {
   if (kind === 'bars') {
     return {
       type: 'bar',
@@ -145,7 +172,8 @@ function traceOf({ x, y, color, name, kind = 'line' }) {
       y,
       marker: { color, line: { width: 0 } },
       name,
-      hovertemplate: '%{x}: %{y}<extra></extra>',
+      customdata: ranges,
+      hovertemplate: (ranges ? '%{customdata}' : '%{x}') + ': %{y}<extra></extra>',
     };
   }
   return {
@@ -155,6 +183,8 @@ function traceOf({ x, y, color, name, kind = 'line' }) {
     y,
     name,
     line: { color, width: kind === 'faint' ? 1 : 1.5, dash: kind === 'faint' ? 'dash' : 'solid' },
-    hovertemplate: '%{y}<extra>' + (kind === 'faint' ? '%{fullData.name}' : '') + '</extra>',
+    customdata: yDates ? Array.from(y, (value) => yDates.text(value ?? NaN)) : undefined,
+    hovertemplate: (yDates ? '%{customdata}' : '%{y}') + '<extra>' + (kind === 'faint' ? '%{fullData.name}' : '') +
+      '</extra>',
   };
 }

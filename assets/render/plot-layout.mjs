@@ -181,17 +181,19 @@ export function layoutOf(scene, size, dragMode) {
   };
 }
 
-/** Below the colour bar: the unit, and what its ticks are distances from. @param {PlotScene} scene @param {Box} box */
+/** Below the colour bar: the unit, and what its ticks are distances from, or leave out.
+ * @param {PlotScene} scene @param {Box} box */
 function barNote(scene, box) {
-  const { offset } = colorbarTicks(scene.mapping);
   if (scene.mapping.kind) return [];
-  const text = [offset && offset + ' +', escapeMarkup(scene.unit)].filter(Boolean).join(' ');
+  const { offset, note } = colorbarTicks(scene.mapping, scene.dates);
+  const text = note ?? [offset && offset + ' +', escapeMarkup(scene.unit)].filter(Boolean).join(' ');
+  const isLong = Boolean(offset || note);
   if (!text) return [];
   return [{
     xref: 'paper',
     // The unit stands below the bar; what is longer has all of the margin.
-    x: 1 + (offset ? box.margin.r - 4 : BAR_GAP) / box.plotWidth,
-    xanchor: offset ? 'right' : 'left',
+    x: 1 + (isLong ? box.margin.r - 4 : BAR_GAP) / box.plotWidth,
+    xanchor: isLong ? 'right' : 'left',
     yref: 'paper',
     y: 0,
     yanchor: 'top',
@@ -207,7 +209,7 @@ function barNote(scene, box) {
 export function tracesOf(scene, size, hoverTexts) {
   const { mapping } = scene;
   const scales = colorStops(mapping);
-  const barTicks = colorbarTicks(mapping);
+  const barTicks = colorbarTicks(mapping, scene.dates);
   const box = boxOf(scene, size);
   const cells = scene.cells;
   return [
@@ -259,7 +261,7 @@ export function tracesOf(scene, size, hoverTexts) {
           outlinewidth: 0,
           tickmode: 'array',
           tickvals: barTicks.positions,
-          ticktext: barTicks.texts,
+          ticktext: barTicks.texts.map((text) => text.replace('\n', '<br>')),
           ticks: 'outside',
           ticklen: 4,
           tickfont: { size: 11 },

@@ -12,7 +12,8 @@ import {
   voxelOf,
   withName,
 } from '../model/cells.mjs';
-import { areDates, flagName, valueUnit } from '../model/meaning.mjs';
+import { datesOf } from '../model/dates.mjs';
+import { flagName, valueUnit } from '../model/meaning.mjs';
 import { projectionOf, projectionText } from '../model/projection.mjs';
 import { formatSign } from '../model/number-format.mjs';
 import { setParts, setText } from './dom.mjs';
@@ -53,18 +54,17 @@ export function createReadout({ api, plot }) {
     const flags = meaning && ownValues && !cells.dtype.startsWith('float') ? meaning.value.flags : [];
     const name = cells.isEnum
       ? names.get(nameKey(request, text))
-      : areDates(request.view)
-      ? dateOf(request, cells, r, c)
-      : flagName(flags, cells.z[r][c]);
+      : flagName(flags, cells.z[r][c]) || dateOf(request, cells, r, c);
     const unit = valueUnit(request.view);
     return withName(unit && !name ? text + ' ' + unit : text, name);
   }
 
-  /** The date of a cell that is one voxel, once the server has said it.
+  /** The date that the value of a cell is; empty where it is none.
    * @param {ValuesRequest} request @param {Cells} cells @param {number} r @param {number} c */
   function dateOf(request, cells, r, c) {
-    if (isCoarse(request, cells)) return undefined;
-    return voxels.get(voxelOf(request, cells, cellBlock(request, cells, r, c)).key)?.name;
+    const value = cells.z[r][c];
+    const dates = value === cells.fill ? null : datesOf(request.view);
+    return dates ? dates.text(cells.integers ? cells.integers[r * cells.cols + c] : value) : '';
   }
 
   /** The exact voxel behind a cell as text; empty while it is not known, or where the cell has all of it.
@@ -100,8 +100,7 @@ export function createReadout({ api, plot }) {
     render(cells, request, block, r, c);
     clearTimeout(timer);
     if (control) control.abort();
-    const unnamed = areDates(request.view) ||
-      (cells.isEnum && !names.has(nameKey(request, cellText(cells, r, c))));
+    const unnamed = cells.isEnum && !names.has(nameKey(request, cellText(cells, r, c)));
     if (!unnamed && !isCoarse(request, cells)) return;
     if (!voxels.has(voxelOf(request, cells, block).key)) {
       timer = setTimeout(() => fetchVoxel(cells, request, block, r, c), EXACT_DELAY_MS);

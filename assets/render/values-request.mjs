@@ -12,6 +12,7 @@ import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
 /** @import { Axis } from '../model/axes.mjs' */
 /** @import { Cells, Values, ValuesRequest } from '../model/cells.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
+/** @import { Dates } from '../model/dates.mjs' */
 /** @import { View } from '../model/view.mjs' */
 /** @import { Range, SliceQuery } from '../model/viewport.mjs' */
 /** @import { Readout } from './readout.mjs' */
@@ -26,6 +27,7 @@ import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
  * @property {[rows: Axis, cols: Axis]} axes
  * @property {number | null} aspect Height of a voxel by its width; null where the picture fills the plot.
  * @property {string} unit Of the values.
+ * @property {Dates | null} dates What the values are, where they are dates.
  * @property {ColorMapping} mapping
  * @property {Range | null} x Range in view; null for all.
  * @property {Range | null} y
@@ -138,8 +140,9 @@ export function withViewport(values, request) {
 }
 
 /** @param {ValuesRequest} request @param {Cells} cells @param {ColorMapping} mapping
- * @param {View} view Of the same plane. @param {Pick<Readout, 'label'>} readout @returns {PlotScene} */
-export function sceneOf(request, cells, mapping, view, readout) {
+ * @param {View} view Of the same plane. @param {Pick<Readout, 'label'>} readout
+ * @param {Dates | null} dates What the values are, where they are dates. @returns {PlotScene} */
+export function sceneOf(request, cells, mapping, view, readout, dates) {
   const { x, y, flip, voxel, aspect } = view;
   return {
     ...axesOf(Object.assign({}, request.view, { flip, voxel, aspect })),
@@ -147,6 +150,7 @@ export function sceneOf(request, cells, mapping, view, readout) {
     request,
     shape: [request.shape[request.rows], request.shape[request.cols]],
     unit: valueUnit(request.view),
+    dates,
     mapping,
     x,
     y,

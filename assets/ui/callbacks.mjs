@@ -1,6 +1,7 @@
 /* What Dash calls when a control changes; the graph is in dashboard/web/page/viewer_callbacks.py. Each callback takes the
    values of its inputs and `triggered`, the names of the properties that have changed (`slice-slider.value`). */
 
+import { datesOf, parseBound } from '../model/dates.mjs';
 import { isCategorical } from '../model/kinds.mjs';
 import { parseLabels } from '../model/labels.mjs';
 import { SIDES } from '../model/plane.mjs';
@@ -98,11 +99,12 @@ export function createCallbacks(
 
   /** @param {DashProps} lo @param {DashProps} hi What the fields have. */
   function setManualWindow(lo, hi) {
-    const low = parseNumber(lo);
-    const high = parseNumber(hi);
+    const view = viewer.current();
+    const [low, high] = [lo, hi].map((text) => parseBound(view, String(text ?? '')));
     let sentence = '';
-    if (!Number.isFinite(low) || !Number.isFinite(high)) sentence = 'The window needs two numbers.';
-    else if (low >= high) sentence = 'The lower end has to be below the upper one.';
+    if (!Number.isFinite(low) || !Number.isFinite(high)) {
+      sentence = view && datesOf(view) ? 'The window needs two dates, or numbers.' : 'The window needs two numbers.';
+    } else if (low >= high) sentence = 'The lower end has to be below the upper one.';
     setText('window-error', sentence);
     if (!sentence) viewer.setColors({ window: [low, high] });
   }
@@ -205,10 +207,4 @@ export function createCallbacks(
       shell.updateInterval();
     },
   };
-}
-
-/** @param {DashProps} text @returns {number} */
-function parseNumber(text) {
-  const trimmed = String(text === null || text === undefined ? '' : text).trim().replace('−', '-');
-  return trimmed === '' ? NaN : Number(trimmed);
 }

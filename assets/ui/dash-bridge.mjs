@@ -3,8 +3,8 @@
 
 import { browserClock } from '../data/clock.mjs';
 import { axisOf, coordinateText, nameOf, parseVoxelSize, voxelSizeText } from '../model/axes.mjs';
-import { formatBound } from '../model/number-format.mjs';
 import { gradient } from '../model/colormap.mjs';
+import { boundText } from '../model/dates.mjs';
 import { isCategorical, kindsOf } from '../model/kinds.mjs';
 import { isDecodable } from '../model/meaning.mjs';
 import { overlayOf, overlaysFor } from '../model/overlay.mjs';
@@ -236,8 +236,8 @@ export function createDashBridge({ dimensions, recordsOf, onDragged, clock = bro
     const manual = Array.isArray(view.window);
     element('window-control').classList.toggle('manual', manual);
     if (!manual) return;
-    setControl('window-lo', formatBound(mapping.lo, mapping.lo, mapping.hi));
-    setControl('window-hi', formatBound(mapping.hi, mapping.lo, mapping.hi));
+    setControl('window-lo', boundText(view, mapping.lo, mapping.lo, mapping.hi));
+    setControl('window-hi', boundText(view, mapping.hi, mapping.lo, mapping.hi));
   }
 
   return {

@@ -24,7 +24,7 @@ from dashboard.meaning.names import Role
 # More dates take too long to be written out; these have their numbers.
 MAX_DATES = 4_096
 # Time units of the CF conventions, section 4.4.
-_SINCE = re.compile(r"\s*[a-z]+\s+since\s+\S", re.IGNORECASE)
+_SINCE = re.compile(r"\s*[a-z_]+\s+since\s+\S", re.IGNORECASE)
 # As xarray writes times, and as pandas names their type.
 _NANO = re.compile(r"\s*(?:ns|nanos(?:econds?)?|nanosecs?)\s+since\s+(\S.*)", re.IGNORECASE)
 _NUMPY_TIME = re.compile(r"datetime64(?:\[(s|ms|us|ns)\])?$")

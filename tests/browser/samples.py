@@ -57,6 +57,7 @@ def _write_meaning(path: Path, arrays: dict[tuple[str, str], NDArray[Any]]) -> N
         "labels": np.stack([blocks] * 3).astype(np.uint32),
         "grey": np.full((3, 30, 40), 100, np.uint8) + np.uint8(50) * (blocks % 2 == 0),
         "photos": np.random.default_rng(21).integers(0, 256, (5, 20, 25, 3), dtype=np.uint8),
+        "seen": 6 * np.arange(2 * 30 * 40, dtype=np.int32).reshape(2, 30, 40),
     }
     with h5py.File(path, "w") as handle:
         for name, array in values.items():
@@ -64,6 +65,7 @@ def _write_meaning(path: Path, arrays: dict[tuple[str, str], NDArray[Any]]) -> N
         handle["packed"].attrs.update(
             scale_factor=0.5, add_offset=10.0, units="K", _FillValue=np.int16(-1)
         )
+        handle["seen"].attrs["units"] = "hours since 2001-01-01"
         handle["quality"].attrs["flag_values"] = np.arange(3, dtype=np.int8)
         handle["quality"].attrs["flag_meanings"] = "good doubtful bad"
         axes = {"time": "days since 2020-01-01", "lat": "degrees_north", "lon": "degrees_east"}

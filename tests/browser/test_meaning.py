@@ -121,3 +121,35 @@ def test_flags_have_names(viewer: Any) -> None:
     viewer.open(f"{FILE}&dataset=/quality")
     viewer.page.mouse.move(*viewer.point(1, 0))
     viewer.until(f"(text) => ({READOUT})().includes(text)", "1 · doubtful")
+
+
+def test_values_that_are_times_are_dates_wherever_they_are_shown(viewer: Any) -> None:
+    page = viewer.open(
+        f"{FILE}&dataset=/seen&index=0&window=0,7194&tools=rect:1.5,-0.5,3.5,3.5"
+    ).page
+    ticks = page.locator("#slice-graph .cbaxis text")
+    assert ticks.first.text_content() == "2001-01"
+    page.mouse.move(*viewer.point(7, 3))
+    viewer.until(f"(text) => ({READOUT})().includes(text)", "762 · 2001-02-01 18:00")
+    page.locator("#histogram .handle-hi").wait_for()
+    viewer.until(
+        "() => document.querySelector('#histogram .handle-hi').textContent === '2001-10-27'"
+    )
+    assert page.get_attribute("#histogram .handle-lo", "aria-valuetext") == "2001-01-01"
+    label = page.get_attribute("#histogram canvas", "aria-label")
+    assert "from 2000-12-" in label
+    # Rows 2 and 3 and columns 0 to 3: values of 6 × (80, 81, 82, 83, 120, …, 123) hours.
+    viewer.await_text("region-panel", "8 voxels")
+    names, values = (page.locator(f"#region-panel {tag}").all_inner_texts() for tag in ("dt", "dd"))
+    figures = dict(zip(names, values, strict=True))
+    assert figures["min"] == "2001-01-21"
+    assert figures["max"] == "2001-01-31 18:00"
+    assert figures["mean"].startswith("2001-01-26 09:00")
+    assert figures["sum"] == "–"
+    assert figures["σ"].endswith(" hours")
+    bars = page.locator("#region-panel .measured-chart .xtick text")
+    bars.first.wait_for()
+    assert bars.all_text_contents()[0] == "01-23"
+    reveal(page, "#window-hi").fill("2001-03-01 12:00")
+    page.keyboard.press("Enter")
+    viewer.address("window=0,1428")

@@ -1,6 +1,7 @@
 /* What belongs to the histogram in the dock: percentiles, and behind "More" what is counted, how, and the marks. */
 
 import { DIVERGING } from '../../model/color-tables.mjs';
+import { datesOf, parseBound } from '../../model/dates.mjs';
 import { formatNumber } from '../../model/number-format.mjs';
 import { percentText } from '../../model/histogram.mjs';
 /** @import { Histogram } from '../../model/histogram.mjs' */
@@ -26,6 +27,8 @@ const COUNTS = [['log', 'Logarithm'], ['linear', 'As they are']];
 
 /** @param {HTMLElement} host @param {ControlEvents} on */
 export function createControls(host, on) {
+  /** @type {View | null} */
+  let view = null;
   const custom = field('Percent left out at either end', '%', (text) => {
     const value = number(text);
     if (value !== null && value >= 0 && value < 50) on.percent(value);
@@ -42,9 +45,10 @@ export function createControls(host, on) {
   clip.id = 'clip-marks';
   clip.addEventListener('change', () => on.clip(clip.checked));
   const centre = field('Value of the middle colour', 'none', (text) => {
+    const value = parseBound(view, text);
     if (!text.trim()) on.centre(null);
-    else if (number(text) === null) say('The centre is a number.');
-    else on.centre(number(text));
+    else if (Number.isFinite(value)) on.centre(value);
+    else say(view && datesOf(view) ? 'The centre is a date, or a number.' : 'The centre is a number.');
   });
   centre.id = 'centre-input';
   custom.id = 'percent-input';
@@ -72,16 +76,18 @@ export function createControls(host, on) {
     message.textContent = text;
   }
 
-  /** @param {{view: View, scope: Scope, isLog: boolean, percent: number, histogram: Histogram | null,
-   *   clipped: Clipped | null}} state */
-  function show({ view, scope, isLog, percent, histogram, clipped }) {
+  /** `ends` are those of the window as text.
+   * @param {{view: View, scope: Scope, isLog: boolean, percent: number, histogram: Histogram | null,
+   *   clipped: Clipped | null, ends: string[]}} state */
+  function show({ view: next, scope, isLog, percent, histogram, clipped, ends }) {
+    view = next;
     scopes.show(scope);
     counts.show(isLog ? 'log' : 'linear');
     clip.checked = view.clip;
     centreField.hidden = !DIVERGING.includes(view.colorscale) && view.centre === null;
-    if (document.activeElement !== centre) centre.value = view.centre === null ? '' : String(view.centre);
+    if (document.activeElement !== centre) centre.value = centreText(view);
     if (document.activeElement !== custom) custom.value = PERCENTS.includes(percent) ? '' : String(percent);
-    if (clipped && more.open) words.textContent = sentenceOf(scope, histogram, clipped);
+    if (clipped && more.open) words.textContent = sentenceOf(scope, histogram, clipped, ends);
   }
 
   more.addEventListener('toggle', () => on.counts(counts.value() === 'log'));
@@ -100,16 +106,21 @@ function wordsOf({ scope, histogram, clipped, isRough }) {
   };
 }
 
-/** @param {Scope} scope @param {Histogram | null} histogram @param {Clipped} clipped */
-function sentenceOf(scope, histogram, { below, above, n }) {
+/** @param {View} view */
+function centreText(view) {
+  return view.centre === null ? '' : datesOf(view)?.text(view.centre) || String(view.centre);
+}
+
+/** @param {Scope} scope @param {Histogram | null} histogram @param {Clipped} clipped @param {string[]} ends */
+function sentenceOf(scope, histogram, { below, above, n }, ends) {
   const part = (/** @type {number} */ count) => formatNumber(Math.round(count), 4) + ' (' + percentText(count, n) + ')';
   const of = scope === 'slice'
     ? 'this slice'
     : histogram && histogram.seen < 1
     ? 'the ' + percentText(histogram.seen, 1) + ' of the volume seen so far'
     : 'the whole volume, exact';
-  return part(below) + ' below and ' + part(above) + ' above the window, of ' + formatNumber(n, 4) + ' values of ' +
-    of + '.';
+  return part(below) + ' below and ' + part(above) + ' above the window from ' + ends.join(' to ') + ', of ' +
+    formatNumber(n, 4) + ' values of ' + of + '.';
 }
 
 /** @param {string} text @returns {number | null} */

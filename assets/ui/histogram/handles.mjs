@@ -1,7 +1,7 @@
 /* The handles of the contrast window on a histogram: both ends, and the centre of a centred scale. A drag between the ends
    moves both. */
 
-import { formatBound, formatNumber } from '../../model/number-format.mjs';
+import { formatBound } from '../../model/number-format.mjs';
 /** @import { Ends } from '../../model/colormap.mjs' */
 /** @import { ValueAxis } from '../../model/histogram.mjs' */
 
@@ -56,8 +56,10 @@ export function createHandles(track, on) {
   track.addEventListener('pointerup', onUp);
   track.addEventListener('pointercancel', onUp);
 
-  /** @param {ValueAxis} axis_ @param {HandleValues} values_ @param {boolean} isVertical_ */
-  function place(axis_, values_, isVertical_) {
+  /** `textOf` says a value.
+   * @param {ValueAxis} axis_ @param {HandleValues} values_ @param {boolean} isVertical_
+   * @param {(value: number) => string} textOf */
+  function place(axis_, values_, isVertical_, textOf) {
     axis = axis_;
     values = values_;
     isVertical = isVertical_;
@@ -72,9 +74,10 @@ export function createHandles(track, on) {
       node.setAttribute('aria-valuemin', String(axis.lo));
       node.setAttribute('aria-valuemax', String(axis.hi));
       node.setAttribute('aria-valuenow', String(value));
-      const text = formatNumber(value, 4);
+      const text = textOf(value);
       node.setAttribute('aria-valuetext', text);
-      if (node.firstChild) node.firstChild.textContent = text;
+      // Date and time are below each other where there is no space for both.
+      if (node.firstChild) node.firstChild.textContent = isVertical ? text.replace(' ', '\n') : text;
     }
   }
 

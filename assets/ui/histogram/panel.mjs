@@ -3,6 +3,7 @@
 
 import { isAborted } from '../../data/api.mjs';
 import { toRows } from '../../data/typed-arrays.mjs';
+import { datesOf } from '../../model/dates.mjs';
 import {
   histogramOf,
   outsideOf,
@@ -12,6 +13,7 @@ import {
   valuesIn,
   windowOfHistogram,
 } from '../../model/histogram.mjs';
+import { formatNumber } from '../../model/number-format.mjs';
 import { projectionQuery } from '../../model/projection.mjs';
 import { colorLut } from '../../model/quantize.mjs';
 import { selectionOf, voxelsIn } from '../../model/viewport.mjs';
@@ -66,6 +68,8 @@ const AGAIN_MS = 500;
 const LONGEST_MS = 60000;
 // Of missing values, which are in no histogram.
 const NO_COLOR = '#000000';
+// Dates at the handles are as exact as so many steps of the axis.
+const AXIS_STEPS = 200;
 const NARROW = '(max-width: 767px)';
 
 /** @param {HistogramParts} parts */
@@ -252,10 +256,13 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
     const histogram = shown && shown.histogram;
     const isVertical = !narrow.matches;
     drawChart(chart, { histogram, axis, mapping, isLog, isVertical, lut: colorLut(mapping, NO_COLOR) });
-    handles.place(axis, { lo: mapping.lo, hi: mapping.hi, centre: view.centre }, isVertical);
+    const dates = datesOf(view);
+    const step = (axis.hi - axis.lo) / AXIS_STEPS;
+    const textOf = (/** @type {number} */ value) => dates?.text(value, step) || formatNumber(value, 4);
+    handles.place(axis, { lo: mapping.lo, hi: mapping.hi, centre: view.centre }, isVertical, textOf);
     const clipped = histogram &&
       (shown?.cells ? outsideOf(shown.cells, mapping) : outsideOfHistogram(histogram, mapping));
-    controls.show({ view, scope, isLog, percent, histogram, clipped });
+    controls.show({ view, scope, isLog, percent, histogram, clipped, ends: [mapping.lo, mapping.hi].map(textOf) });
     const { texts, counted } = controls.wordsOf({ scope, histogram, clipped, isRough: Boolean(shown?.isRough) });
     below.textContent = texts.below;
     above.textContent = texts.above;
@@ -263,7 +270,8 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
     caption.title = scope === 'slice' ? 'Of this slice: press for the volume' : 'Of the volume: press for this slice';
     chart.setAttribute(
       'aria-label',
-      'Histogram of the ' + scope + ': ' + texts.below + ' below the window, ' + texts.above + ' above',
+      'Histogram of the ' + scope + ' from ' + [axis.lo, axis.hi].map(textOf).join(' to ') + ': ' + texts.below +
+        ' below the window, ' + texts.above + ' above',
     );
   }
 

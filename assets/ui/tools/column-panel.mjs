@@ -2,6 +2,7 @@
    point is moved, and under the mouse, it has the slices that are cached. */
 
 import { axisOf, coordinateText, nameOf as axisName } from '../../model/axes.mjs';
+import { datesOf } from '../../model/dates.mjs';
 import { csvOf } from '../../model/measures.mjs';
 import { valueUnit } from '../../model/meaning.mjs';
 import { isRegion } from '../../model/tool-geometry.mjs';
@@ -224,13 +225,16 @@ export function createColumnPanel({ api, clock, store, viewer }) {
     const { view } = shown;
     if (column) sayCount(column);
     else if (under) panel.say(under.found.reduce((n) => n + 1, 0) + ' of ' + under.found.length + ' slices are cached');
+    // Those of slices, whatever the picture shows of them.
+    const values = { ...view, project: '' };
     chart.draw({
       curves: [
         ...(column ? curvesOf(column.entry, column.lines) : []),
         ...(under ? curvesOf(under.entry, under.found) : []),
       ],
       xTitle: 'index along ' + axisName(view, Number(view.axis)),
-      yTitle: valueUnit(view) || '',
+      yTitle: valueUnit(values) || '',
+      yDates: datesOf(values),
       marker: now.axis === view.axis ? now.position[Number(view.axis)] : null,
     }, isLive);
   }

@@ -2,6 +2,7 @@
    is; at rest, and where the page has not all of them, as the server has it. */
 
 import { axisOf } from '../../model/axes.mjs';
+import { datesOf } from '../../model/dates.mjs';
 import { isTransposed } from '../../model/plane.mjs';
 import { profileOf } from '../../model/line-profile.mjs';
 import { csvOf, lengthOf, lengthText, scaleOf } from '../../model/measures.mjs';
@@ -13,6 +14,7 @@ import { colorOf } from '../../render/tool-shapes.mjs';
 import { createFollowing } from './following.mjs';
 import { button, createPanel, createRequests, make, saveCsv, sliceKeyOf, sliceQueryOf } from './panel.mjs';
 import { nameOf } from './words.mjs';
+/** @import { Dates } from '../../model/dates.mjs' */
 /** @import { Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 /** @import { Curve } from '../../render/measure-chart.mjs' */
@@ -31,6 +33,8 @@ import { nameOf } from './words.mjs';
 const MOST_FROZEN = 5;
 const FROZEN_COLORS = ['#8b969e', '#b07aa1', '#76b7b2', '#9c755f', '#59a14f'];
 const DIGITS = 6;
+// Dates are as exact as so many steps of their range.
+const DATE_STEPS = 1e4;
 
 /** `change(by)` gives the line another width or the like.
  * @param {ToolParts} parts @param {{change: (by: Partial<Tool>) => void}} hooks @returns {Panel} */
@@ -114,12 +118,14 @@ export function createProfilePanel({ api, plot }, { change }) {
   /** @param {Shown<Profile>} now @param {boolean} [isLast] */
   function draw(now, isLast = true) {
     const { view, entry, found } = now;
-    panel.say(found.cells || summary(found.values));
+    const dates = entry.tool.sum ? null : datesOf(view);
+    panel.say(found.cells || summary(found.values, dates));
     const { factor, unit } = scaleOf(view, entry.tool);
     chart.draw({
       curves: [...frozen, curveOf(found, factor, nameOf(entry.tool, entry.index), colorOf(entry.index))],
       xTitle: unit,
       yTitle: valueUnit(view) || '',
+      yDates: dates,
     }, !isLast);
   }
 
@@ -190,8 +196,8 @@ function positionsOf(line, count) {
   return Float64Array.from({ length: count }, (_, i) => lengthOf(line) * i / Math.max(count - 1, 1));
 }
 
-/** @param {ArrayLike<number | null>} values */
-function summary(values) {
+/** @param {ArrayLike<number | null>} values @param {Dates | null} dates */
+function summary(values, dates) {
   let [n, sum, min, max] = [0, 0, Infinity, -Infinity];
   for (let i = 0; i < values.length; i += 1) {
     const value = values[i];
@@ -203,6 +209,9 @@ function summary(values) {
   }
   if (!n) return 'There are no values along it.';
   /** @param {number} value */
-  const text = (value) => formatNumber(Number(value.toPrecision(DIGITS)), DIGITS);
+  const text = (value) =>
+    dates
+      ? dates.text(value, max > min ? (max - min) / DATE_STEPS : undefined)
+      : formatNumber(Number(value.toPrecision(DIGITS)), DIGITS);
   return text(min) + ' to ' + text(max) + ', mean ' + text(sum / n);
 }

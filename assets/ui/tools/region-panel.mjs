@@ -1,6 +1,7 @@
 /* The figures of a region of the slice, and its histogram, asked of the server: the last ones that it was asked for are
    shown. */
 
+import { datesOf } from '../../model/dates.mjs';
 import { csvOf } from '../../model/measures.mjs';
 import { valueUnit } from '../../model/meaning.mjs';
 import { formatExact, formatNumber } from '../../model/number-format.mjs';
@@ -11,6 +12,7 @@ import { createFollowing } from './following.mjs';
 import { button, createPanel, createRequests, make, saveCsv, SHAPES, sliceKeyOf, sliceQueryOf } from './panel.mjs';
 import { nameOf } from './words.mjs';
 /** @import { Query } from '../../data/api.mjs' */
+/** @import { Dates } from '../../model/dates.mjs' */
 /** @import { Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 /** @import { ToolParts } from '../tools.mjs' */
@@ -35,6 +37,8 @@ import { nameOf } from './words.mjs';
 
 const DIGITS = 7;
 const BINS = 64;
+// A mean of dates is as exact as so many steps of their range.
+const DATE_STEPS = 1e4;
 /** @type {readonly [name: 'n' | 'mean' | 'sd' | 'median' | 'min' | 'max' | 'sum' | 'missing', text: string][]} */
 const FIGURES = [['mean', 'mean'], ['sd', 'σ'], ['min', 'min'], ['max', 'max'], ['median', 'median'], ['sum', 'sum']];
 
@@ -84,10 +88,11 @@ export function createRegionPanel({ api }) {
   function draw({ entry, view, found: figures }, isLast) {
     panel.say(sizeText(figures));
     const unit = valueUnit(view);
+    const dates = datesOf(view);
     list.replaceChildren(...FIGURES.flatMap(([name, text]) => {
-      const value = figureText(figures[name]);
+      const value = dates ? dateText(dates, name, figures) : figureText(figures[name]);
       const cell = make('dd', '', value);
-      cell.title = [value, name === 'sum' ? '' : unit].filter(Boolean).join(' ');
+      cell.title = dates ? value : [value, name === 'sum' ? '' : unit].filter(Boolean).join(' ');
       return [make('dt', '', text), cell];
     }));
     if (!figures.n) host.classList.add('hidden');
@@ -104,6 +109,9 @@ export function createRegionPanel({ api }) {
       if (!found || !isShown(view, tool) || !found.n) return;
       counting.done();
       host.classList.remove('hidden');
+      const dates = datesOf(view);
+      const step = (found.edges[found.edges.length - 1] - found.edges[0]) / (10 * BINS);
+      const edges = dates ? Array.from(found.edges, (edge) => dates.text(edge, step)) : [];
       chart.draw({
         curves: [{
           x: found.counts.map((_, i) => (found.edges[i] + found.edges[i + 1]) / 2),
@@ -111,8 +119,10 @@ export function createRegionPanel({ api }) {
           color: colorOf(index),
           name: 'voxels',
           kind: 'bars',
+          ranges: dates ? found.counts.map((_, i) => edges[i] + ' to ' + edges[i + 1]) : undefined,
         }],
         xTitle: valueUnit(view) || 'value',
+        xDates: dates,
         yTitle: 'voxels',
       });
     } catch (error) {
@@ -173,6 +183,16 @@ function figureText(value) {
   if (value === null) return '–';
   if (typeof value === 'bigint' || Number.isInteger(value)) return formatExact(value, 'int64');
   return formatNumber(Number(value.toPrecision(DIGITS)), DIGITS);
+}
+
+/** Figures of dates: a deviation is a time, and a sum of them is nothing.
+ * @param {Dates} dates @param {typeof FIGURES[number][0]} name @param {RegionFigures} figures */
+function dateText(dates, name, figures) {
+  const value = figures[name];
+  if (value === null || name === 'sum') return '–';
+  if (name === 'sd') return figureText(value) + ' ' + dates.each;
+  const range = Number(figures.max) - Number(figures.min);
+  return dates.text(value, name === 'mean' && range > 0 ? range / DATE_STEPS : undefined);
 }
 
 /** @param {RegionFigures} figures */
