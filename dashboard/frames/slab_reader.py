@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import BrickAddress, digest
 from dashboard.addressing.outcomes import Stage
-from dashboard.addressing.requester import Requester
-from dashboard.addressing.selection import Selection
+from dashboard.addressing.requester import SCRIPT, Requester
+from dashboard.addressing.selection import Selection, Span
 from dashboard.bricks.loader import BrickLoader
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.frames.cell_reductions import Cells, can_subtract
 from dashboard.frames.contiguous_planes import ContiguousPlanes
+from dashboard.frames.masks import mask_selection
 from dashboard.frames.plane_reader import Convert, Cut, PlaneReader
 from dashboard.frames.projection import Projection
 from dashboard.frames.running_sums import RunningSums, SlabSums
@@ -46,15 +48,17 @@ class SlabReader(PlaneReader):
         projection: Projection,
         sums: RunningSums,
     ) -> None:
-        # Across a dimension of the mask, it would leave out pixels of one slice of many.
+        # Across one of its dimensions, a mask leaves out other pixels of each slice.
         is_apart = projection.axis < len(selection.items) - 2
         super().__init__(
             loader, contiguous, file, selection, requester, packing, mask if is_apart else None
         )
         self._projection = projection
         self._sums = sums
+        self._mask_across = None if is_apart else mask
         axis, index = projection.axis, selection.fixed[projection.axis]
         slab = projection.slab(index, self._volume.shape[axis])
+        self._slab = slab
         self._extent[axis] = slab.start, slab.stop
         self._indices = sorted(slab, key=lambda at: abs(at - index))
         self._thickness = self._volume.grid.brick_shape(*selection.plane)[axis]
@@ -86,20 +90,56 @@ class SlabReader(PlaneReader):
     def _displayed(
         self, rows: tuple[int, int, int], step_c: int, kind: np.dtype[Any], convert: Convert
     ) -> NDArray[Any]:
+        whole = self._shape(rows, step_c)
+        masked = self._masked(rows, step_c)
         if self._direct:
-            shape = self._shape(rows, step_c)
-            return self._reduced(shape, kind, self._read(rows, step_c), convert)
-        out = np.empty(self._shape(rows, step_c), self._result_dtype(kind))
+            planes = self._read(rows, step_c)
+            if masked is None:
+                return self._reduced(whole, kind, planes, convert)
+            return self._reduced(whole, kind, self._unmasked(planes, masked, convert), _as_is)
+        out = np.empty(whole, self._result_dtype(kind))
         for tile, brick in enumerate(self._bricks):
             target, source = self._cut(brick, rows, step_c)
             shape = out[target].shape
             if 0 in shape:
                 continue
-            found = self._tile(tile, source, (shape[0], shape[1]), kind, convert)
-            if shape == out.shape:
+            size = (shape[0], shape[1])
+            if masked is None:
+                found = self._tile(tile, source, size, kind, convert)
+            else:
+                there = np.broadcast_to(masked, (len(masked), *whole))[:, *target]
+                planes = self._views(tile, source, self._indices)
+                left = self._unmasked(planes, there, convert)
+                found = self._reduced(size, kind, left, _as_is)
+            if shape == whole:
                 return found
             out[target] = found
         return out
+
+    def _masked(self, rows: tuple[int, int, int], step_c: int) -> NDArray[np.bool_] | None:
+        """What the mask leaves out of each slice: an array that broadcasts to (slices, rows, columns)."""
+        if self._mask_across is None:
+            return None
+        axis, (row, column) = self._projection.axis, self._selection.plane
+        items = list(self._selection.items)
+        items[axis] = Span(self._slab.start, self._slab.stop)
+        items[row], items[column] = Span(*rows), replace(self._selection.col_span, step=step_c)
+        selection = mask_selection(Selection(tuple(items)))
+        mask = PlaneReader(self._loader, self._contiguous, self._mask_across, selection, SCRIPT)
+        masked: NDArray[np.bool_] = mask.stored() != 0
+        self.integrity_checks += mask.integrity_checks
+        slices = masked if axis == len(items) - 2 else masked.T
+        # The other dimension of the mask is that of the columns, or has one index.
+        return slices[:, None]
+
+    def _unmasked(
+        self, planes: Iterable[NDArray[Any]], masked: NDArray[np.bool_], convert: Convert
+    ) -> Iterator[NDArray[Any]]:
+        """The displayed values of all slices, NaN where they are masked."""
+        for at, plane in zip(self._indices, planes, strict=True):
+            displayed = convert(plane)
+            np.copyto(displayed, np.nan, where=masked[at - self._slab.start])
+            yield displayed
 
     def _tile(
         self, tile: int, source: Cut, shape: tuple[int, int], kind: np.dtype[Any], convert: Convert
@@ -166,6 +206,10 @@ class SlabReader(PlaneReader):
         # Planes are read between its steps, whose time is that of other stages.
         with meter(Stage.SCALE):
             return self._projection.reduce(groups, shape, kind, convert, sums, removed)
+
+
+def _as_is(values: NDArray[Any]) -> NDArray[Any]:
+    return values
 
 
 def _groups(planes: Iterable[NDArray[Any]]) -> Iterator[list[NDArray[Any]]]:
