@@ -23,6 +23,7 @@ from bench.many_chunks import many
 from bench.model import Section
 from bench.prefetch_and_warm import scroll, warm
 from bench.slices import cold, hits, in_a_row
+from bench.slow_storage import slow
 from bench.storage_variants import others
 from dashboard.cli import main as lamella
 from dashboard.errors import LamellaError
@@ -32,6 +33,7 @@ PAGE = TOP / "docs" / "performance.md"
 
 PARTS: dict[str, Callable[[Context], Section | list[Section]]] = {
     "cold": cold,
+    "slow": slow,
     "row": in_a_row,
     "hits": hits,
     "analysis": analysis,

@@ -18,13 +18,14 @@ from dashboard.addressing.chunk_grid import ChunkIndex
 from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.volume import Volume
 from dashboard.codecs import pipeline as codecs
-from dashboard.codecs.batches import BatchDecoder, Stream, batch_decoder
+from dashboard.codecs.batches import BatchDecoder, Decoded, Stream, batch_decoder
 from dashboard.codecs.bitshuffle import Blocks
 from dashboard.codecs.errors import CorruptChunk
 from dashboard.codecs.filters import FLETCHER32
 from dashboard.codecs.verdict import Verdict
 from dashboard.decoding import timed_read
 from dashboard.decoding.buffers import Bytes, ThreadBuffers
+from dashboard.decoding.slow_storage import ParallelReads
 from dashboard.decoding.time_limit import TimeLimit
 from dashboard.files.roots import out_of_reach
 
@@ -34,6 +35,7 @@ MAX_BATCH_BYTES, MAX_BATCH = 2 * 1024 * 1024, 64
 MAX_PAIR_BYTES = 8 * 1024 * 1024
 # Stored bytes read for a part of a chunk, relative to the share that its length suggests.
 SLACK = 1.05
+SLACK_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,33 @@ class BusyTime:
         return {stage: wall * taken / busy for stage, taken in stages.items()} if busy > 0 else {}
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """Chunks that are decoded in one call, as `BatchDecoder.decode` takes them."""
+
+    decoder: BatchDecoder
+    outs: list[Bytes]
+    scratch: Bytes
+    streams: Sequence[Stream] | None
+    until: int
+    share: float
+
+    def span(
+        self, number: int, spans: tuple[NDArray[Any], NDArray[Any]], share: float
+    ) -> tuple[int, int]:
+        """Offset and length of what a chunk needs now, if that share of it is enough."""
+        offset, size = int(spans[0][number]), int(spans[1][number])
+        fed = 0 if self.streams is None else self.streams[number].fed
+        end = size if share >= 1.0 else min(size, int(size * share) + SLACK_BYTES)
+        return offset + fed, max(end - fed, 0)
+
+    def decode(self, numbers: Sequence[int], data: list[Bytes]) -> Decoded:
+        """Decode some of the chunks from memory."""
+        outs = [self.outs[n] for n in numbers]
+        streams = None if self.streams is None else [self.streams[n] for n in numbers]
+        return self.decoder.decode(data, None, outs, self.scratch, streams, self.until)
+
+
 def partial_decoder(volume: Volume) -> BatchDecoder | None:
     """The decoder of chunks that can be decoded partially."""
     decoder = batch_decoder(volume.pipeline)
@@ -113,6 +142,7 @@ class ChunkReader:
     buffers: ThreadBuffers
     clock: BusyTime
     limit: TimeLimit
+    reads: ParallelReads = field(default_factory=ParallelReads)
 
     def batch_size(self, depth: int) -> int:
         """Number of chunks to decode to `depth` bytes in one batch."""
@@ -186,20 +216,45 @@ class ChunkReader:
         share = 1.0 if streams is None or until == size else until / size * SLACK
         scratch_bytes = decoder.scratch_bytes(int(sizes.max()), size, share)
         scratch = self.buffers.get("batch", scratch_bytes)
-        found = decoder.decode(
-            self.fd,
-            (self.index.offsets[at], sizes),
-            list(outs),
-            scratch,
-            streams,
-            until,
-            share,
-        )
+        spans = self.index.offsets[at], sizes
+        if self.reads.speed.is_slow(self._device):
+            batch = _Batch(decoder, list(outs), scratch, streams, until, share)
+            return dict(zip(numbers, self._decode_read(batch, spans), strict=True))
+        found = decoder.decode(self.fd, spans, list(outs), scratch, streams, until, share)
         idle = found.read_s + found.waited_s
         busy = time.perf_counter() - began - idle
         self.clock.add(read=found.read_s, wait=found.waited_s, decode=busy)
         self.clock.add_bytes(found.read_bytes)
+        self.reads.speed.note(self._device, found.read_s, len(numbers))
         return dict(zip(numbers, found.verdicts, strict=True))
+
+    @cached_property
+    def _device(self) -> int:
+        return os.fstat(self.fd).st_dev
+
+    def _decode_read(
+        self, batch: _Batch, spans: tuple[NDArray[Any], NDArray[Any]]
+    ) -> list[Verdict]:
+        """The verdicts on a batch whose bytes are all read before."""
+        verdicts = [Verdict.CORRUPT] * len(batch.outs)
+        left, share = list(range(len(batch.outs))), batch.share
+        while left:
+            began = time.perf_counter()
+            needed = [batch.span(n, spans, share) for n in left]
+            read, read_s = self.reads.read(self.fd, needed)
+            read_at = time.perf_counter()
+            waited_s = max(read_at - began - read_s, 0.0)
+            able = [n for n, data in zip(left, read, strict=True) if data is not None]
+            found = batch.decode(able, [data for data in read if data is not None])
+            decoding = time.perf_counter() - read_at - found.waited_s
+            self.clock.add(read=read_s, wait=waited_s + found.waited_s, decode=decoding)
+            self.clock.add_bytes(sum(size for _, size in needed))
+            for n, verdict in zip(able, found.verdicts, strict=True):
+                verdicts[n] = verdict
+            # Some need more than their share, and then get all the rest.
+            left = [n for n in able if verdicts[n] is Verdict.NEED_INPUT and share < 1.0]
+            share = 1.0
+        return verdicts
 
     def _run_filters(self, data: Bytes, mask: int, out: Bytes | None) -> Bytes:
         """Undo the filters of a chunk; its bytes, in `out` where that is given."""

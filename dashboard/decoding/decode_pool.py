@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from dashboard.decoding.buffers import ThreadBuffers
+from dashboard.decoding.slow_storage import ParallelReads
 from dashboard.time_slice import compute_in_long_slices
 
 T = TypeVar("T")
@@ -24,6 +25,7 @@ class DecodePool:
         self.buffers = ThreadBuffers()
         self.stopping = threading.Event()
         self.threads = threads
+        self.reads = ParallelReads()
         self._pool = ThreadPoolExecutor(
             threads, thread_name_prefix="decode", initializer=compute_in_long_slices
         )
@@ -36,6 +38,7 @@ class DecodePool:
         """Stop, and end the threads."""
         self.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self.reads.close()
 
     def map(
         self,

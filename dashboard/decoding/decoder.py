@@ -191,7 +191,7 @@ class Decoder(BandReader):
         clock = BusyTime()
         try:
             limit = TimeLimit(self.pool.stopping)
-            yield ChunkReader(volume, index, fd, self.pool.buffers, clock, limit)
+            yield ChunkReader(volume, index, fd, self.pool.buffers, clock, limit, self.pool.reads)
         except TooSlow as error:
             self._remember_too_slow(volume, error)
             raise

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-CONTROL = struct.Struct("=16s496siiq")
+CONTROL = struct.Struct("=16s496siiqq")
 
 
 class Delays:
@@ -30,10 +30,15 @@ class Delays:
         self.environment = {"LD_PRELOAD": str(library), "DELAYS": str(control)}
 
     @contextmanager
-    def of(self, call: str, below: Path, seconds: float) -> Iterator[None]:
-        """Delay each `call` (open, stat, pread, pwrite or flock) on a file whose path begins with `below`."""
+    def of(self, call: str, below: Path, seconds: float, bytes_per_s: int = 0) -> Iterator[None]:
+        """Delay each `call` (open, stat, pread, pwrite or flock) on a file whose path begins with `below`.
+
+        Each of those that read or write takes in addition as long as its bytes do at `bytes_per_s`.
+        """
         path = str(below).encode()
-        self._control[:] = CONTROL.pack(call.encode(), path, round(seconds * 1e3), 0, 0)
+        self._control[:] = CONTROL.pack(
+            call.encode(), path, round(seconds * 1e3), 0, 0, bytes_per_s
+        )
         try:
             yield
         finally:

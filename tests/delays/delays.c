@@ -27,6 +27,8 @@ struct control {
     int32_t milliseconds;
     int32_t count;
     int64_t nanoseconds;
+    /* What a second transfers, beside the delay; 0 for no limit. */
+    int64_t bytes;
 };
 
 static volatile struct control *control;
@@ -86,8 +88,21 @@ static int64_t delay_fd(const char *call, int fd)
     return path_of(fd, path, sizeof path) > 0 && delay(path) ? began : 0;
 }
 
-static void end(int64_t began)
+static void transfer(ssize_t size)
 {
+    int64_t bytes = control->bytes;
+    if (bytes <= 0 || size <= 0)
+        return;
+    double seconds = (double)size / (double)bytes;
+    struct timespec left = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        ;
+}
+
+static void end(int64_t began, ssize_t size)
+{
+    if (began)
+        transfer(size);
     if (began)
         __atomic_add_fetch((int64_t *)&control->nanoseconds, now() - began, __ATOMIC_SEQ_CST);
 }
@@ -176,7 +191,7 @@ FSTATAT(fstatat64, stat64)
         NEXT(name);                                                                 \
         int64_t began = delay_fd(call, fd);                                         \
         result done = next(fd, buffer, size, offset);                               \
-        end(began);                                                                 \
+        end(began, done);                                                                 \
         return done;                                                                \
     }
 AT_OFFSET(pread, "pread", ssize_t, void *buffer)
@@ -190,7 +205,7 @@ AT_OFFSET(pwrite64, "pwrite", ssize_t, const void *buffer)
         NEXT(name);                                                                 \
         int64_t began = delay_fd(call, fd);                                         \
         ssize_t done = next(fd, parts, count, offset);                              \
-        end(began);                                                                 \
+        end(began, done);                                                                 \
         return done;                                                                \
     }
 VECTOR(preadv, "pread")
@@ -202,7 +217,7 @@ VECTOR(preadv64, "pread")
         NEXT(name);                                                                 \
         int64_t began = delay_fd(call, fd);                                         \
         ssize_t done = next(fd, parts, count, offset, flags);                       \
-        end(began);                                                                 \
+        end(began, done);                                                                 \
         return done;                                                                \
     }
 VECTOR2(preadv2, "pread")

@@ -101,6 +101,8 @@ def load(plane):
 # An HDF5 worker, which reads the file as well, is asked for the first one alone.
 load(first)
 clocks.clear()
+# A read of 10 ms is slow storage, where several are in progress at the same time.
+engine.readers.pool.reads.speed.note = lambda *_: None
 print("ready", flush=True)
 sys.stdin.readline()
 for plane in others:
