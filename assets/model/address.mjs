@@ -53,6 +53,7 @@ import { PARTS, POOLS, selectionOf } from './viewport.mjs';
  * @property {readonly number[] | null} point Index of each dimension.
  * @property {Range | null} depth Range along the axis, of three views.
  * @property {string | null} tools As model/tools.mjs has them.
+ * @property {string | null} frozen As model/frozen.mjs has them.
  * @property {string[]} unknown A sentence for each value that is not understood.
  */
 
@@ -128,6 +129,7 @@ export function parseLink(search) {
     point: indices(query.get('point')),
     depth: pair(query.get('depth')),
     tools: query.get('tools'),
+    frozen: query.get('frozen'),
     unknown: [],
   };
   link.unknown = /** @type {const} */ ([
@@ -208,6 +210,7 @@ export function formatLink(view) {
     const plane = planeOf(view);
     query.push(['tools', formatTools(parseTools(view.tools, plane, view.shape.length).tools, plane)]);
   }
+  if (view.frozen) query.push(['frozen', view.frozen]);
   return '?' + query.map(([key, value]) => key + '=' + encodeValue(value)).join('&');
 }
 

@@ -69,6 +69,7 @@ function linkOf(found, before, same) {
     x: alike ? before.x : null,
     y: alike ? before.y : null,
     tools: alike ? before.tools : null,
+    frozen: alike ? before.frozen : null,
     unknown: [],
   };
   if (alike && before.axis !== null) {

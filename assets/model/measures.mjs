@@ -2,7 +2,7 @@
 
 import { axisOf } from './axes.mjs';
 import { formatNumber } from './number-format.mjs';
-import { displayUnit, quantityText, symbolOf } from './units.mjs';
+import { conversion, displayUnit, quantityText, symbolOf } from './units.mjs';
 /** @import { Measured } from './axes.mjs' */
 /** @import { Tool } from './tools.mjs' */
 
@@ -39,13 +39,19 @@ export function lengthText(view, tool) {
 /** @param {Tool} tool */
 export const voxelsText = (tool) => formatNumber(Number(lengthOf(tool).toPrecision(DIGITS)), DIGITS) + ' voxels';
 
-/** The scale of a profile: how many of `unit` one voxel is. @param {Measured} view @param {Tool} line
- * @returns {{factor: number, unit: string}} */
-export function scaleOf(view, line) {
-  const along = voxelAlong(view, line);
-  if (!along) return { factor: 1, unit: 'voxels' };
-  const shown = displayUnit(along.unit, along.size * lengthOf(line));
-  return { factor: along.size * shown.factor, unit: shown.unit };
+/** The scales of profiles in one unit, that suits the first one: how many of it one voxel along each line is. Voxels
+ * where one of them has no units, or not those of the first one.
+ * @param {Measured} view @param {readonly Tool[]} lines @returns {{factors: number[], unit: string}} */
+export function scalesOf(view, lines) {
+  const along = lines.map((line) => voxelAlong(view, line));
+  const [first] = along;
+  const shown = displayUnit(first?.unit || '', (first?.size || 0) * (first ? lengthOf(lines[0]) : 0));
+  const factors = along.map((one) =>
+    one && first ? one.size * (conversion(one.unit, first.unit) ?? NaN) * shown.factor : NaN
+  );
+  return factors.every(Number.isFinite)
+    ? { factors, unit: shown.unit }
+    : { factors: lines.map(() => 1), unit: 'voxels' };
 }
 
 /** @param {string[]} head @param {readonly (readonly (number | string | null)[])[]} rows @returns {string} */

@@ -3,6 +3,7 @@
 import { resolvePlane, shorten, within } from './link-plane.mjs';
 import { opened, ranged, toPlane, toPoint } from './linked.mjs';
 import { coloringOf, suggestedBy } from './coloring.mjs';
+import { formatFrozen, parseFrozen } from './frozen.mjs';
 import { kindsOf, withDimension, withKind } from './kinds.mjs';
 import { flipped, transposed } from './plane.mjs';
 import { isDecodable, startOf } from './meaning.mjs';
@@ -76,6 +77,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {boolean} clip Whether what lies outside the window is marked.
  * @property {'volume' | 'slice' | Range} window The contrast window: whose values it spans, or its ends.
  * @property {string} tools What is measured, see model/tools.mjs; empty for nothing.
+ * @property {string} frozen Profiles for comparison, see model/frozen.mjs; empty for none.
  */
 
 /** @typedef {'voxel' | 'square' | 'fill'} Aspect The shape of a voxel on the screen: its own, or as the plot has space. */
@@ -109,6 +111,7 @@ const WHOLE_TOLERANCE = 0.01;
  *   | {type: 'side', side: Side, dimension: number} | {type: 'transpose'} | {type: 'flip', side: Side}
  *   | {type: 'decode', on: boolean} | {type: 'voxel', size: string} | {type: 'aspect', aspect: Aspect}
  *   | {type: 'kind', kind: Kind} | {type: 'labels', labels: string} | {type: 'tools', tools: string}
+ *   | {type: 'frozen', frozen: string}
  *   | {type: 'project', project: string} | {type: 'overlay', overlay: string} | {type: 'opacity', opacity: number}
  *   | {type: 'pool', pool: Pool} | {type: 'part', part: Part} | {type: 'enum'}
  *   | {type: 'generation', generation: number} | {type: 'shape', shape: readonly number[]}} Action
@@ -183,6 +186,8 @@ export function reduce(view, action) {
       return changed(view, { opacity: action.opacity });
     case 'tools':
       return changed(view, { tools: action.tools });
+    case 'frozen':
+      return changed(view, { frozen: action.frozen });
     case 'voxel':
       return changed(view, { voxel: action.size });
     case 'aspect':
@@ -256,9 +261,9 @@ export function isSamePicture(a, b) {
     String([a.position, a.x, a.y]) === String([b.position, b.x, b.y]);
 }
 
-/** The colours and tools of one view on another one. @param {View} view @param {View} colors @returns {View} */
+/** The colours, tools and frozen profiles of one view on another one. @param {View} view @param {View} colors @returns {View} */
 export function withColorsOf(view, colors) {
-  return changed(view, { ...coloringOf(colors), tools: colors.tools });
+  return changed(view, { ...coloringOf(colors), tools: colors.tools, frozen: colors.frozen });
 }
 
 /** The view that a link asks for; what it leaves open comes from `before`, the view so far (or null). `keepNorm` keeps
@@ -273,6 +278,7 @@ export function createView(found, link, before, keepNorm) {
   const complex = /^complex/.test(record.dtype);
   const like = before || DEFAULTS;
   const { tools, wrong } = parseTools(link.tools || '', planeOf(plane), record.shape.length);
+  const profiles = parseFrozen(link.frozen || '', record.shape);
   const single = frozen({
     file: found.file,
     dataset: record.dataset,
@@ -314,14 +320,14 @@ export function createView(found, link, before, keepNorm) {
     clip: link.clip ?? own.clip ?? like.clip,
     window: link.window || own.window || (like.window === 'slice' ? 'slice' : DEFAULTS.window),
     tools: formatTools(tools),
+    frozen: formatFrozen(profiles.frozen),
   });
   const views = link.views || (keepNorm && before ? before.views : 1);
   const view = views === 3 && !single.compare ? threeOf(single, link) : single;
   // A reason beside a dataset that can be shown is a warning: parts of it are missing.
   const warnings = record.reason ? [record.reason] : [];
-  const unknown = wrong.length
-    ? ['The link has “' + shorten(wrong.join(';')) + '” for tools, which is not understood.']
-    : [];
+  const unknown = Object.entries({ tools: wrong, frozen: profiles.wrong }).filter(([, items]) => items.length)
+    .map(([key, items]) => 'The link has “' + shorten(items.join(';')) + '” for ' + key + ', which is not understood.');
   return { view, notes: (link.unknown || []).concat(unknown, plane.notes, warnings) };
 }
 
@@ -349,7 +355,7 @@ export function describeTarget({ file, dataset }) {
   return dataset ? dataset + ' of ' + file : file || 'files';
 }
 
-/** Holds the view of the page. `onPlane(view)` is called when it is of another dataset or plane, or has other tools,
+/** Holds the view of the page. `onPlane(view)` is called when it is of another dataset or plane, or measures something else,
  * `onChange(view)` when anything is different.
  * @param {(view: View | null) => void} [onPlane] @param {(view: View | null) => void} [onChange] */
 export function createViewStore(onPlane = () => undefined, onChange = () => undefined) {
@@ -360,7 +366,8 @@ export function createViewStore(onPlane = () => undefined, onChange = () => unde
   function replace(next) {
     const before = view;
     view = next;
-    if (!before || !next || !isSamePlane(before, next) || before.tools !== next.tools) onPlane(next);
+    const measures = !before || !next || before.tools !== next.tools || before.frozen !== next.frozen;
+    if (measures || !isSamePlane(before, next)) onPlane(next);
     if (before !== next) onChange(next);
   }
 

@@ -98,10 +98,10 @@ export function createTools(parts) {
     return true;
   }
 
-  /** What is requested has shapes, or has none any more. @param {View | null} view */
+  /** What is requested measures something, or nothing any more. @param {View | null} view */
   async function onView(view) {
     if (layer) layer.onView();
-    else if (view && view.tools) (await load())?.onView();
+    else if (view && (view.tools || view.frozen)) (await load())?.onView();
   }
 
   function start() {

@@ -144,6 +144,11 @@ export function createViewChanges({
     if (change({ type: 'tools', tools })) on.later();
   }
 
+  /** Profiles for comparison. @param {string} frozen As model/frozen.mjs has them. */
+  function setFrozen(frozen) {
+    if (change({ type: 'frozen', frozen })) on.later();
+  }
+
   /** A cell of the picture was clicked. @param {number} row @param {number} column @param {boolean} hide */
   function pickLabel(row, column, hide) {
     const scene = plot.scene();
@@ -228,6 +233,7 @@ export function createViewChanges({
     setKind,
     setLabels,
     setTools,
+    setFrozen,
     pickLabel,
     setOverlay,
     setOpacity,

@@ -255,8 +255,24 @@ def test_a_profile_follows_the_drag_without_the_server(scan: Any) -> None:
     assert lines[0] == "position [voxels],Line 1"
     assert len(lines) == len(curve(scan, "profile-panel", "Line 1")) + 1
     scan.page.get_by_role("button", name="Keep this profile").click()
-    scan.press("ArrowLeft")
-    assert len(curve(scan, "profile-panel", "Line 1, axis 0 20")) == len(lines) - 1
+    scan.press("Escape", "ArrowLeft")
+    kept = curve(scan, "profile-panel", "Line 1, axis 0 20")
+    assert len(kept) == len(lines) - 1
+    # The link brings it back, and undo takes it away.
+    scan.address("frozen=20,:,:/")
+    scan.page.reload()
+    scan.settled()
+    assert curve(scan, "profile-panel", "Line 1, axis 0 20") == pytest.approx(kept, rel=1e-12)
+    assert scan.index == 19
+    scan.page.get_by_role("button", name="Remove the frozen profiles").click()
+    drawn = "() => document.querySelector('#profile-panel .js-plotly-plot').data.length"
+    scan.until(f"() => ({drawn})() === 1")
+    scan.page.keyboard.press("Control+z")
+    scan.until(f"() => ({drawn})() === 2")
+    # Without a line they stand alone.
+    scan.page.keyboard.press("Delete")
+    scan.until(f"() => ({drawn})() === 1")
+    assert scan.page.inner_text("#profile-panel h3") == "Frozen profiles"
 
 
 def test_a_region_outside_or_of_no_pixel_says_so(scan: Any) -> None:

@@ -364,16 +364,21 @@ export function createLayer(parts) {
   /* The view is another one, by a link or because its file has changed. */
   function onView() {
     const view = store.current();
-    const count = view ? toolsOf(view).length : 0;
-    if (selected !== null && selected >= count) selected = null;
+    const list = view ? toolsOf(view) : [];
+    const count = list.length + (view?.frozen ? 1 : 0);
+    if (selected !== null && selected >= list.length) selected = null;
     if (!view) {
       drawing.cancel();
       draft = [];
     }
-    // Who opens a link with shapes sees what they measure.
+    // Who opens a link with shapes sees what they measure, and profiles beside one.
     const appeared = count > 0 && counted === 0;
     counted = count;
-    if (appeared && selected === null) selected = entries()[0]?.index ?? null;
+    if (appeared && selected === null) {
+      const here = entries();
+      const first = (view?.frozen && here.find(({ tool }) => tool.kind === 'line')) || here[0];
+      selected = first?.index ?? null;
+    }
     dock.showMeasured(Boolean(kind()) || count > 0, appeared);
     redraw();
     measure.onChange();

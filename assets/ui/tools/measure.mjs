@@ -19,7 +19,7 @@ import { describe, nameOf } from './words.mjs';
  * @property {(tool: Tool, view: View) => boolean} fits
  * @property {(entry: Entry, view: View, isAtRest: boolean) => void} show
  * @property {(entry: Entry, view: View) => void} live While it is drawn or moved.
- * @property {() => void} hide
+ * @property {(view?: View | null, isAtRest?: boolean) => void} hide With the view where no shape is chosen.
  * @property {() => boolean} [cancel] Stop what takes long; whether there was anything.
  *
  * @typedef {object} MeasureHooks
@@ -94,9 +94,10 @@ export function createMeasure(parts, hooks) {
     const entry = hooks.current();
     const view = store.current();
     measureLength(entry);
+    const isAtRest = machine.state().phase === 'rest';
     for (const panel of panels) {
-      if (entry && view && panel.fits(entry.tool, view)) panel.show(entry, view, machine.state().phase === 'rest');
-      else panel.hide();
+      if (entry && view && panel.fits(entry.tool, view)) panel.show(entry, view, isAtRest);
+      else panel.hide(entry ? null : view, isAtRest);
     }
   }
 

@@ -1,18 +1,19 @@
 /* The profile along a line: while the line is dragged, of the values that the page has, which are pooled where the picture
    is; at rest, and where the page has not all of them, as the server has it. */
 
-import { axisOf } from '../../model/axes.mjs';
 import { datesOf } from '../../model/dates.mjs';
+import { frozenAt, withFrozen } from '../../model/frozen.mjs';
 import { isTransposed } from '../../model/plane.mjs';
 import { profileOf } from '../../model/line-profile.mjs';
-import { csvOf, lengthOf, lengthText, scaleOf } from '../../model/measures.mjs';
+import { csvOf, lengthText, scalesOf } from '../../model/measures.mjs';
 import { valueUnit } from '../../model/meaning.mjs';
 import { formatNumber } from '../../model/number-format.mjs';
 import { MAX_WIDTH } from '../../model/tools.mjs';
 import { createChart } from '../../render/measure-chart.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
 import { createFollowing } from './following.mjs';
-import { button, createPanel, createRequests, make, saveCsv, sliceKeyOf, sliceQueryOf } from './panel.mjs';
+import { askProfile, createFrozenProfiles } from './frozen.mjs';
+import { button, createPanel, createRequests, make, saveCsv, sliceKeyOf } from './panel.mjs';
 import { nameOf } from './words.mjs';
 /** @import { Dates } from '../../model/dates.mjs' */
 /** @import { Tool } from '../../model/tools.mjs' */
@@ -20,17 +21,10 @@ import { nameOf } from './words.mjs';
 /** @import { Curve } from '../../render/measure-chart.mjs' */
 /** @import { ToolParts } from '../tools.mjs' */
 /** @import { Shown } from './following.mjs' */
+/** @import { Kept, Profile } from './frozen.mjs' */
 /** @import { Entry } from './layer.mjs' */
 /** @import { Panel } from './measure.mjs' */
 
-/**
- * @typedef {object} Profile
- * @property {ArrayLike<number | null>} values
- * @property {ArrayLike<number>} positions In voxels.
- * @property {string} [cells] Of which cells, where they are not the voxels.
- */
-
-const MOST_FROZEN = 5;
 const FROZEN_COLORS = ['#8b969e', '#b07aa1', '#76b7b2', '#9c755f', '#59a14f'];
 const DIGITS = 6;
 // Dates are as exact as so many steps of their range.
@@ -38,10 +32,11 @@ const DATE_STEPS = 1e4;
 
 /** `change(by)` gives the line another width or the like.
  * @param {ToolParts} parts @param {{change: (by: Partial<Tool>) => void}} hooks @returns {Panel} */
-export function createProfilePanel({ api, plot }, { change }) {
+export function createProfilePanel({ api, plot, store, viewer }, { change }) {
   const requests = createRequests(api);
-  /** @type {Curve[]} */
-  let frozen = [];
+  const frozen = createFrozenProfiles(api, redraw);
+  /** Whether frozen profiles are shown without a line. */
+  let isAlone = false;
 
   const width = /** @type {HTMLInputElement} */ (make('input'));
   Object.assign(width, { type: 'number', min: '1', max: String(MAX_WIDTH), step: '1' });
@@ -60,12 +55,19 @@ export function createProfilePanel({ api, plot }, { change }) {
   const chartHost = make('div', 'measured-chart');
   const chart = createChart(chartHost);
   const freezing = button('Freeze', freeze, 'Keep this profile in the chart for comparison');
-  const panel = createPanel('profile-panel', [freezing, button('CSV', saveValues, 'Save the profile as CSV')], [
-    chartHost,
-    options,
-  ]);
-
-  const following = createFollowing({ requests, panel, keyOf, ask, draw, clear: () => chart.clear() });
+  const thawing = button('Clear', () => viewer.setFrozen(''), 'Remove the frozen profiles from the chart');
+  const saving = button('CSV', saveValues, 'Save the profile as CSV');
+  const panel = createPanel('profile-panel', [freezing, thawing, saving], [chartHost, options]);
+  const following = createFollowing({
+    requests,
+    panel,
+    keyOf,
+    ask: ({ tool }, view) => askProfile(requests, tool, view),
+    draw,
+    clear: () => {
+      if (!isAlone) draw(null);
+    },
+  });
 
   /** @param {View} view @param {Tool} tool */
   function keyOf(view, { points, width: wide, sum }) {
@@ -93,40 +95,81 @@ export function createProfilePanel({ api, plot }, { change }) {
       { ...found, cells: isPooled ? 'of cells of ' + cells.colStep + ' × ' + cells.rowStep + ' voxels' : '' };
   }
 
+  /** @param {Entry} entry @param {View} view @param {boolean} isAtRest */
+  function show(entry, view, isAtRest) {
+    head(entry, view);
+    frozen.follow(view, isAtRest);
+    following.show(entry, view, isAtRest);
+  }
+
   /** @param {Entry} entry @param {View} view */
   function head({ tool, index }, view) {
-    panel.show(true);
-    panel.name(nameOf(tool, index) + ' · ' + lengthText(view, tool));
+    open(false, nameOf(tool, index) + ' · ' + lengthText(view, tool));
     width.value = String(tool.width);
     reduce.value = tool.sum ? 'sum' : 'mean';
   }
 
-  /** @param {Entry} entry @param {View} view @returns {Promise<Profile | null>} */
-  async function ask({ tool }, view) {
-    const { points: [r0, c0, r1, c1], width: wide, sum } = tool;
-    const response = await requests.ask('/api/v1/profile', {
-      ...sliceQueryOf(view),
-      from: r0 + ',' + c0,
-      to: r1 + ',' + c1,
-      width: wide,
-      reduce: sum ? 'sum' : 'mean',
-    }, view.generation);
-    const found = response && await response.json();
-    return found && { values: found.values, positions: positionsOf(tool, found.values.length) };
+  /** @param {boolean} alone @param {string} name */
+  function open(alone, name) {
+    isAlone = alone;
+    panel.show(true);
+    panel.name(name);
+    options.classList.toggle('hidden', alone);
+    freezing.classList.toggle('hidden', alone);
+    thawing.classList.toggle('hidden', !store.current()?.frozen);
   }
 
-  /** @param {Shown<Profile>} now @param {boolean} [isLast] */
+  /** No line is chosen: the frozen ones stay, unless another shape is. @param {View | null} [view]
+   * @param {boolean} [isAtRest] */
+  function hide(view, isAtRest = false) {
+    const was = isAlone;
+    isAlone = Boolean(view && view.frozen);
+    if (!isAlone) panel.show(false);
+    following.hide();
+    if (!view || !isAlone) return;
+    open(true, 'Frozen profiles');
+    frozen.follow(view, isAtRest);
+    if (!was) redraw();
+  }
+
+  function redraw() {
+    if (panel.isShown()) draw(following.shown());
+  }
+
+  /** @param {Shown<Profile> | null} now @param {boolean} [isLast] */
   function draw(now, isLast = true) {
-    const { view, entry, found } = now;
-    const dates = entry.tool.sum ? null : datesOf(view);
-    panel.say(found.cells || summary(found.values, dates));
-    const { factor, unit } = scaleOf(view, entry.tool);
-    chart.draw({
-      curves: [...frozen, curveOf(found, factor, nameOf(entry.tool, entry.index), colorOf(entry.index))],
-      xTitle: unit,
-      yTitle: valueUnit(view) || '',
-      yDates: dates,
-    }, !isLast);
+    const view = panel.isShown() ? store.current() : null;
+    const kept = view ? frozen.of(view) : [];
+    const failure = frozen.failure();
+    const texts = [
+      now && (now.found.cells || summary(now.found.values, now.entry.tool.sum ? null : datesOf(now.view))),
+      failure && 'A frozen profile is missing: ' + failure,
+    ];
+    // Without figures it says why there are none.
+    if (now || isAlone) panel.say(texts.filter(Boolean).join(' · '));
+    if (!view || !(now || kept.length)) {
+      chart.clear();
+      return;
+    }
+    const { curves, unit } = curvesOf(view, now, kept);
+    const shown = now ? now.view : view;
+    const isSum = now?.entry.tool.sum || kept.some(({ line }) => line.sum);
+    const yDates = isSum ? null : datesOf(shown);
+    chart.draw({ curves, xTitle: unit, yTitle: valueUnit(shown) || '', yDates }, !isLast);
+  }
+
+  /** The frozen profiles, and that of the line last. @param {View} view @param {Shown<Profile> | null} now
+   * @param {Kept[]} kept @returns {{curves: Curve[], unit: string}} */
+  function curvesOf(view, now, kept) {
+    const { factors, unit } = scalesOf(view, [...(now ? [now.entry.tool] : []), ...kept.map(({ line }) => line)]);
+    const own = now ? 1 : 0;
+    const curves = kept.map(({ profile, name }, i) => ({
+      ...curveOf(profile, factors[own + i], name, FROZEN_COLORS[i % FROZEN_COLORS.length]),
+      kind: /** @type {const} */ ('faint'),
+    }));
+    if (!now) return { curves, unit };
+    const { found, entry: { tool, index } } = now;
+    return { curves: [...curves, curveOf(found, factors[0], nameOf(tool, index), colorOf(index))], unit };
   }
 
   /** @param {Profile} of @param {number} factor @param {string} name @param {string} color @returns {Curve} */
@@ -136,64 +179,40 @@ export function createProfilePanel({ api, plot }, { change }) {
 
   function freeze() {
     const now = following.shown();
-    if (!now) return;
-    const { view, found, entry: { tool, index } } = now;
-    const where = view.axis === null ? '' : ', ' + axisOf(view, view.axis).name + ' ' + view.position[view.axis];
-    const color = FROZEN_COLORS[frozen.length % FROZEN_COLORS.length];
-    const curve = curveOf(found, scaleOf(view, tool).factor, nameOf(tool, index) + where, color);
-    frozen = [...frozen, { ...curve, kind: /** @type {const} */ ('faint') }].slice(-MOST_FROZEN);
-    draw(now);
-    showThaw();
-  }
-
-  const thawing = button('Clear', () => {
-    frozen = [];
-    showThaw();
-    const now = following.shown();
-    if (now) draw(now);
-  }, 'Remove the frozen profiles from the chart');
-
-  function showThaw() {
-    if (frozen.length) freezing.after(thawing);
-    else thawing.remove();
+    const view = store.current();
+    if (!now || !view) return;
+    const added = frozenAt(now.view, now.entry.tool);
+    if (!now.found.cells) frozen.put(added, now.view, now.found);
+    viewer.setFrozen(withFrozen(view.frozen, added));
   }
 
   function saveValues() {
     const now = following.shown();
-    if (!now) return;
-    const { view, entry, found: { values, positions } } = now;
-    const { factor, unit } = scaleOf(view, entry.tool);
-    const name = nameOf(entry.tool, entry.index);
-    const inUnits = unit !== 'voxels';
-    const head_ = ['position [voxels]', ...(inUnits ? ['position [' + unit + ']'] : []), name];
-    const own = Array.from(positions, (at, i) => [at, ...(inUnits ? [at * factor] : []), values[i]]);
+    const view = store.current();
+    if (!view) return;
+    const { curves, unit } = curvesOf(view, now, frozen.of(view));
     // Frozen ones have positions of their own.
-    const others = frozen.flatMap((curve) => [curve.name + ' position [' + unit + ']', curve.name]);
-    const length = Math.max(own.length, ...frozen.map(({ x }) => x.length));
-    const rows = Array.from({ length }, (_, i) => [
-      ...(own[i] || head_.map(() => null)),
-      ...frozen.flatMap(({ x, y }) => (i < x.length ? [x[i], y[i]] : [null, null])),
-    ]);
-    saveCsv(csvOf([...head_, ...others], rows), view, name);
+    const others = now ? curves.slice(0, -1) : curves;
+    /** @type {[title: string, values: ArrayLike<number | null>][]} */
+    const columns = others.flatMap(({ x, y, name }) => [[name + ' position [' + unit + ']', x], [name, y]]);
+    if (now) {
+      const { x, y, name } = curves[curves.length - 1];
+      columns.unshift(['position [voxels]', now.found.positions], ['position [' + unit + ']', x], [name, y]);
+      if (unit === 'voxels') columns.splice(1, 1);
+    }
+    const values = columns.map(([, list]) => list);
+    const rows = Array.from(
+      { length: Math.max(...values.map((list) => list.length)) },
+      (_, i) => values.map((list) => list[i] ?? null),
+    );
+    saveCsv(
+      csvOf(columns.map(([title]) => title), rows),
+      view,
+      now ? curves[curves.length - 1].name : 'frozen-profiles',
+    );
   }
 
-  return {
-    fits: (tool) => tool.kind === 'line',
-    show: (entry, view, isAtRest) => {
-      head(entry, view);
-      following.show(entry, view, isAtRest);
-    },
-    live,
-    hide: () => {
-      following.hide();
-      panel.show(false);
-    },
-  };
-}
-
-/** Of `count` values along a line, from its first end to the other. @param {Tool} line @param {number} count */
-function positionsOf(line, count) {
-  return Float64Array.from({ length: count }, (_, i) => lengthOf(line) * i / Math.max(count - 1, 1));
+  return { fits: (tool) => tool.kind === 'line', show, live, hide };
 }
 
 /** @param {ArrayLike<number | null>} values @param {Dates | null} dates */

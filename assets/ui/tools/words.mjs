@@ -17,9 +17,15 @@ export const NAMES = {
 /** @param {Tool} tool @param {number} index */
 export const nameOf = ({ kind }, index) => NAMES[kind] + ' ' + (index + 1);
 
-/** A tool and its places, row and column each. @param {Tool} tool @param {number} index */
+/** @param {Tool} tool @returns {string[]} Row and column of each place. */
+const placeTexts = (tool) => placesOf(tool).map((place) => place.map((value) => formatNumber(value, 6)).join(', '));
+
+/** A line by its ends, where it is none of the view's. @param {Tool} line */
+export const endsText = (line) => NAMES[line.kind] + ' ' + placeTexts(line).join(' to ');
+
+/** A tool and its places. @param {Tool} tool @param {number} index */
 export function describe(tool, index) {
-  const places = placesOf(tool).map((place) => place.map((value) => formatNumber(value, 6)).join(', '));
+  const places = placeTexts(tool);
   if (tool.kind === 'poly') {
     return nameOf(tool, index) + ' with ' + places.length + ' vertices, the first at ' + places[0];
   }
