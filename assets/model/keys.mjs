@@ -35,7 +35,7 @@ export const KEYS = [
   {
     title: 'Three views',
     keys: [
-      ['click or tap in a view', 'moves the point; a drag does, too, in the two smaller ones'],
+      ['click or tap in a view', 'moves the point; a drag does, too, in the two smaller ones; with a tool it draws'],
       ['Shift + arrows', 'move the point by one voxel, in the view that has the focus'],
       ['←, →, PgUp, PgDn, Home, End, wheel', 'turn the slices of the view that has the focus, or is under the pointer'],
       ['Ctrl + wheel, two fingers, Shift + drag', 'zoom, zoom and pan, pan all views'],

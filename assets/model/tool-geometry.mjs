@@ -149,6 +149,13 @@ export function outline(tool) {
   return isRegion(tool) ? [...places, places[0]] : places;
 }
 
+/** The corners of what a line covers that is wider than a voxel. @param {Tool} line @returns {Place[]} */
+export function bandOf({ points: [r0, c0, r1, c1], width }) {
+  const half = width / 2 / (Math.hypot(r1 - r0, c1 - c0) || 1);
+  const [dr, dc] = [(c1 - c0) * half, (r0 - r1) * half];
+  return [[r0 + dr, c0 + dc], [r1 + dr, c1 + dc], [r1 - dr, c1 - dc], [r0 - dr, c0 - dc]];
+}
+
 /** What of a tool is at a place of the screen, within `reach` px; null for nothing.
  * @param {Tool} tool @param {(place: Place) => Pixel} project @param {Pixel} at @param {number} reach
  * @returns {Hit | null} */

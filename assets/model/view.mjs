@@ -355,7 +355,7 @@ export function describeTarget({ file, dataset }) {
   return dataset ? dataset + ' of ' + file : file || 'files';
 }
 
-/** Holds the view of the page. `onPlane(view)` is called when it is of another dataset or plane, or measures something else,
+/** Holds the view of the page. `onPlane(view)` is called when it is of another dataset or other planes, or measures something else,
  * `onChange(view)` when anything is different.
  * @param {(view: View | null) => void} [onPlane] @param {(view: View | null) => void} [onChange] */
 export function createViewStore(onPlane = () => undefined, onChange = () => undefined) {
@@ -366,8 +366,8 @@ export function createViewStore(onPlane = () => undefined, onChange = () => unde
   function replace(next) {
     const before = view;
     view = next;
-    const measures = !before || !next || before.tools !== next.tools || before.frozen !== next.frozen;
-    if (measures || !isSamePlane(before, next)) onPlane(next);
+    const keys = /** @type {const} */ (['tools', 'frozen', 'views']);
+    if (!before || !next || !isSamePlane(before, next) || keys.some((key) => before[key] !== next[key])) onPlane(next);
     if (before !== next) onChange(next);
   }
 

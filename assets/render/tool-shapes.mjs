@@ -1,6 +1,6 @@
 /* Tools as shapes of Plotly's layout, which draws them with the picture. */
 
-import { handlesOf, isRegion, placesOf } from '../model/tool-geometry.mjs';
+import { bandOf, handlesOf, isRegion, placesOf } from '../model/tool-geometry.mjs';
 /** @import { Place } from '../model/tool-geometry.mjs' */
 /** @import { Tool } from '../model/tools.mjs' */
 
@@ -16,7 +16,7 @@ import { handlesOf, isRegion, placesOf } from '../model/tool-geometry.mjs';
 // Legible on a picture and on either page; most are Okabe and Ito's, which colour-blind people tell apart.
 const COLORS = ['#e69f00', '#56b4e9', '#d55e00', '#009e73', '#cc79a7', '#7f7fff'];
 const HALO = 'rgba(0, 0, 0, 0.55)';
-const HANDLE_PX = 4.5;
+export const HANDLE_PX = 4.5;
 const LABEL_FONT = { size: 12, color: '#ffffff' };
 const CROSS = 'M-9,0H-3M3,0H9M0,-9V-3M0,3V9';
 
@@ -31,7 +31,15 @@ export function shapesOf(shown, transposed) {
     const shape = geometryOf(tool, at);
     const width = selected ? 2.5 : 1.5;
     return [
-      ...(tool.width > 1 ? [bandOf(tool, at, color)] : []),
+      ...(tool.width > 1
+        ? [{
+          type: 'path',
+          path: pathOf(bandOf(tool).map(at), true),
+          line: { width: 0 },
+          fillcolor: color,
+          opacity: 0.25,
+        }]
+        : []),
       { ...shape, line: { color: HALO, width: width + 2 } },
       { ...shape, line: { color, width }, ...(label && tool.kind !== 'point' ? { label: labelOf(tool, label) } : {}) },
       ...(label && tool.kind === 'point' ? [pointLabel(at(placesOf(tool)[0]), label)] : []),
@@ -71,17 +79,6 @@ export function draftShapes(draft, tip, transposed) {
 
 /** @param {Place[]} places @param {boolean} closed */
 const pathOf = (places, closed) => 'M' + places.map((place) => place.join(',')).join('L') + (closed ? 'Z' : '');
-
-/** What a line covers that is wider than a voxel. @param {Tool} tool @param {(place: Place) => Place} at
- * @param {string} color @returns {Plotly} */
-function bandOf(tool, at, color) {
-  const [r0, c0, r1, c1] = tool.points;
-  const half = tool.width / 2 / (Math.hypot(r1 - r0, c1 - c0) || 1);
-  const [dr, dc] = [(c1 - c0) * half, (r0 - r1) * half];
-  /** @type {Place[]} */
-  const corners = [[r0 + dr, c0 + dc], [r1 + dr, c1 + dc], [r1 - dr, c1 - dc], [r0 - dr, c0 - dc]];
-  return { type: 'path', path: pathOf(corners.map(at), true), line: { width: 0 }, fillcolor: color, opacity: 0.25 };
-}
 
 /** @param {Place} place Along x and y. @param {boolean} isActive @returns {Plotly} */
 function handleOf([x, y], isActive) {

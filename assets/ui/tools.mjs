@@ -11,7 +11,8 @@ import { element } from '../render/dom.mjs';
 /** @import { Dock } from './dock.mjs' */
 /** @import { Focus } from './focus.mjs' */
 /** @import { Status } from './status.mjs' */
-/** @import { Layer } from './tools/layer.mjs' */
+/** @import { Layer, Sketch } from './tools/layer.mjs' */
+/** @import { Surface } from './tools/surfaces.mjs' */
 /** @import { Viewer } from './viewer.mjs' */
 
 /**
@@ -48,11 +49,15 @@ export function createTools(parts) {
   let layer = null;
   /** @type {Promise<Layer | null> | null} */
   let loading = null;
+  /** Pictures beside the main one that shapes are drawn on. @type {Surface[]} */
+  const beside = [];
 
   /* Null where it cannot be loaded, which a note then says. */
   function load() {
     loading = loading || import('./tools/layer.mjs').then(({ createLayer }) => {
-      layer = createLayer(Object.assign({ active: () => active, choose }, parts));
+      const made = createLayer(Object.assign({ active: () => active, choose }, parts));
+      beside.forEach(made.attach);
+      layer = made;
       return layer;
     }, () => {
       loading = null;
@@ -118,6 +123,15 @@ export function createTools(parts) {
     start,
     onKey,
     onView,
+    /** A picture beside the main one, on which shapes are drawn from now on. @param {Surface} surface */
+    attach: (surface) => {
+      beside.push(surface);
+      layer?.attach(surface);
+    },
+    /** The shapes on the plane of a view; null while there are none. @param {View} view @returns {Sketch | null} */
+    sketchOf: (view) => layer && layer.sketchOf(view),
+    /* Pictures beside the main one show another slice. */
+    onBeside: () => layer?.onBeside(),
     /** The picture has come to rest, or is left. */
     onPhase: () => layer?.onPhase(),
     /** Leave what is drawn, what is selected, or the tool; whether there was any of it. */

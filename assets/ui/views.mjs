@@ -35,7 +35,7 @@ import { element } from '../render/dom.mjs';
  * @property {Telemetry} telemetry
  * @property {Player} player
  * @property {Plot} plot
- * @property {Pick<Tools, 'takesTouch'>} tools
+ * @property {Pick<Tools, 'takesTouch' | 'attach' | 'sketchOf' | 'onBeside'>} tools
  * @property {Pick<Status, 'note' | 'clearNote'>} status
  * @property {Display} display
  * @property {PictureMachine} machine

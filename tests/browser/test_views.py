@@ -132,6 +132,40 @@ def test_each_view_has_the_shapes_of_its_plane(scan: Any) -> None:
         )
 
 
+def test_shapes_are_drawn_and_measured_in_each_view(scan: Any) -> None:
+    values = scan.served.arrays["scan.h5", "/entry/data"]
+    planes(scan)
+    scan.page.keyboard.press("r")
+    scan.until("() => document.querySelector('.plot-frame.with-tool')")
+    mouse = scan.page.mouse
+    mouse.move(*place(scan, "#view-below", 0.25, 0.2))
+    mouse.down()
+    mouse.move(*place(scan, "#view-below", 0.5, 0.6), steps=4)
+    assert scan.page.locator("#view-below .pane-shapes .handle").count() == 4
+    mouse.up()
+    shape = scan.page.evaluate("() => lamella.viewer.current().tools")
+    assert shape.startswith("0,2/rect:")
+    top, left, bottom, right = (round(float(v) + 0.5) for v in shape[9:].split(","))
+    assert [top, left, bottom, right] == pytest.approx([32.5, 20, 65, 60], abs=2)
+    # The point stays where it is.
+    assert position(scan) == [20, 70, 30]
+    mean = f"{values[top:bottom, 70, left:right].mean():.7g}"
+    scan.until("(text) => document.querySelector('#region-panel dd')?.textContent === text", mean)
+    # By an arrow in the picture that has the focus, and on the next row.
+    scan.page.focus("#view-below")
+    scan.page.keyboard.press("Shift+ArrowRight")
+    scan.page.keyboard.press("Escape")
+    scan.page.keyboard.press("ArrowRight")
+    mean = f"{values[top:bottom, 71, left + 10 : right + 10].mean():.7g}"
+    scan.until("(text) => document.querySelector('#region-panel dd')?.textContent === text", mean)
+    scan.address("tools=0,2/rect:")
+    # Without a tool, a click moves the point.
+    mouse.click(*place(scan, "#view-below", 0.75, 0.25))
+    assert position(scan)[2] == pytest.approx(25, abs=1)
+    scan.page.keyboard.press("Delete")
+    assert scan.page.evaluate("() => lamella.viewer.current().tools") == ""
+
+
 def test_each_slider_has_its_band(scan: Any) -> None:
     planes(scan)
     scan.until(
@@ -190,6 +224,21 @@ def test_fingers_move_the_point(phone: Any) -> None:
     send("touchStart", (x, y))
     send("touchEnd")
     viewer.until("() => Math.abs(lamella.viewer.current().position[2] - 75) < 2")
+    # With a tool they draw.
+    viewer.page.tap("#tool-line")
+    viewer.until("() => document.querySelector('.plot-frame.with-tool')")
+    viewer.page.locator("#view-below").scroll_into_view_if_needed()
+    x, y = place(viewer, "#view-below", 0.25, 0.25)
+    send("touchStart", (x, y))
+    for step in range(1, 6):
+        send("touchMove", (x + 12 * step, y + 12 * step))
+    send("touchEnd")
+    viewer.until("() => lamella.viewer.current().tools.startsWith('0,2/line:')")
+    assert viewer.page.evaluate("() => lamella.viewer.current().position[2]") == pytest.approx(
+        75, abs=2
+    )
+    viewer.page.tap("#tool-line")
+    viewer.page.locator("#view-below").scroll_into_view_if_needed()
     # Two fingers zoom all views.
     x, y = place(viewer, "#view-below", 0.5, 0.5)
     send("touchStart", (x - 20, y), (x + 20, y))

@@ -14,7 +14,7 @@ import { createFollowing } from './following.mjs';
 import { button, createPanel, createRequests, make, queryOf, saveCsv, SHAPES } from './panel.mjs';
 import { nameOf } from './words.mjs';
 /** @import { ColumnLine } from '../../data/column.mjs' */
-/** @import { Tool } from '../../model/tools.mjs' */
+/** @import { Plane, Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 /** @import { Curve } from '../../render/measure-chart.mjs' */
 /** @import { ToolParts } from '../tools.mjs' */
@@ -36,8 +36,10 @@ const DRAW_MS = 120;
 const UNDER = -1;
 const UNDER_COLOR = '#8b969e';
 
-/** @param {ToolParts} parts @returns {Panel & {point: (tool: Tool | null, view: View | null) => void}} */
-export function createColumnPanel({ api, clock, store, viewer }) {
+/** `viewOf(plane)` is the view of the picture that shows a plane.
+ * @param {ToolParts} parts @param {{viewOf: (plane: Plane) => View | null}} hooks
+ * @returns {Panel & {point: (tool: Tool | null, view: View | null) => void}} */
+export function createColumnPanel({ api, clock, store, viewer }, { viewOf }) {
   const requests = createRequests(api);
   const peeking = createRequests(api);
   /** @type {Column | null} */
@@ -46,7 +48,7 @@ export function createColumnPanel({ api, clock, store, viewer }) {
   let drawing = 0;
 
   const host = make('div', 'measured-chart');
-  const chart = createChart(host, (x) => viewer.go(Math.round(x)));
+  const chart = createChart(host, (x) => goTo(Math.round(x)));
   host.title = 'A click goes to the slice';
   const starting = button('Measure', () => start(), 'Measure the region in all slices');
   const stopping = button('Cancel', () => cancel(), 'Stop, and keep what has come');
@@ -65,6 +67,14 @@ export function createColumnPanel({ api, clock, store, viewer }) {
     draw: (_, isLast) => draw(!isLast),
     clear: () => undefined,
   });
+
+  /** A slice along the axis of the chart. @param {number} index */
+  function goTo(index) {
+    const now = store.current();
+    const axis = (column || following.shown())?.view.axis;
+    if (now && axis === now.axis) viewer.go(index);
+    else if (now) viewer.setPoint(now.position.map((at, d) => (d === axis ? index : at)));
+  }
 
   /** What the values depend on, which the slice on the screen is no part of. @param {View} view @param {Tool} tool */
   function keyOf(view, { kind, plane, points }) {
@@ -235,7 +245,7 @@ export function createColumnPanel({ api, clock, store, viewer }) {
       xTitle: 'index along ' + axisName(view, Number(view.axis)),
       yTitle: valueUnit(values) || '',
       yDates: datesOf(values),
-      marker: now.axis === view.axis ? now.position[Number(view.axis)] : null,
+      marker: now.axis === view.axis || now.views === 3 ? now.position[Number(view.axis)] : null,
     }, isLive);
   }
 
@@ -284,8 +294,8 @@ export function createColumnPanel({ api, clock, store, viewer }) {
   /* No shape is chosen; what is under the pointer stays where nothing else has changed. */
   function hide() {
     offered = null;
-    const now = store.current();
     const under = following.isOf(UNDER) ? following.shown() : null;
+    const now = under && viewOf(under.entry.tool.plane);
     if (now && under && keyOf(now, under.entry.tool) === keyOf(under.view, under.entry.tool)) {
       forgetColumn();
       head(under.entry, now);

@@ -1,28 +1,29 @@
-/* Shapes drawn and moved by mouse, pen and finger. Plotly has no part in it: an event on a tool goes no further. */
+/* Shapes drawn and moved by mouse, pen and finger on a picture, the main one or one beside it. Neither Plotly nor the picture has
+   a part in it: an event on a tool goes no further. */
 
 import { hitOf, movedBy, pixelOf, placeAt, snapped, withHandle, within } from '../../model/tool-geometry.mjs';
 import { planeOf } from '../../model/tools.mjs';
 import { isTransposed } from '../../model/plane.mjs';
-import { element } from '../../render/dom.mjs';
 /** @import { Hit, Pixel, Place, Size } from '../../model/tool-geometry.mjs' */
-/** @import { Tool, ToolKind } from '../../model/tools.mjs' */
+/** @import { Clock } from '../../data/clock.mjs' */
+/** @import { Plane, Tool, ToolKind } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 /** @import { PlotArea } from '../../model/pinch.mjs' */
-/** @import { ToolParts } from '../tools.mjs' */
 /** @import { Entry, Live } from './layer.mjs' */
+/** @import { Surface } from './surfaces.mjs' */
 
 /**
  * @typedef {object} DrawingHooks
- * @property {() => Entry[]} entries The tools on the screen.
+ * @property {(plane: Plane) => Entry[]} entries The tools on a plane.
  * @property {() => number | null} selected
  * @property {() => ToolKind | null} kind
  * @property {(index: number | null) => void} select
  * @property {(live: Live | null) => void} show What is being drawn.
  * @property {(tool: Tool | null) => void} point A point where the mouse is, while points are drawn; null where none is.
- * @property {() => readonly Place[]} draft
- * @property {(draft: readonly Place[], tip?: Place | null) => void} setDraft
+ * @property {(plane: Plane) => readonly Place[]} draft Of a polygon that is not closed yet.
+ * @property {(plane: Plane, draft: readonly Place[], tip?: Place | null) => void} setDraft
  * @property {(live: Live) => void} keep
- * @property {() => Size} size
+ * @property {(plane: Plane) => Size} size
  *
  * @typedef {object} Drag
  * @property {number} pointer
@@ -39,9 +40,8 @@ import { element } from '../../render/dom.mjs';
 const REACH = { mouse: 7, touch: 20 };
 const STILL_PX = 3;
 
-/** @param {ToolParts} parts @param {DrawingHooks} hooks */
-export function createDrawing({ clock, store, plot }, hooks) {
-  const frame = element('plot-frame');
+/** @param {Clock} clock @param {Surface & {frame: HTMLElement}} surface @param {DrawingHooks} hooks */
+export function createDrawing(clock, { frame, ...surface }, hooks) {
   /** @type {Drag | null} */
   let drag = null;
   /** The pointer was last here (px of the frame). @type {Pixel | null} */
@@ -62,11 +62,12 @@ export function createDrawing({ clock, store, plot }, hooks) {
     x >= left && x <= left + width && y >= top && y <= top + height;
 
   /** What is at a place of the screen: of the selected tool first, then of those that were drawn last.
-   * @param {Pixel} at @param {PlotArea} area @param {number} near @returns {{entry: Entry, hit: Hit} | null} */
-  function find(at, area, near) {
-    const transposed = isTransposed(/** @type {View} */ (store.current()));
+   * @param {Pixel} at @param {PlotArea} area @param {View} view @param {number} near
+   * @returns {{entry: Entry, hit: Hit} | null} */
+  function find(at, area, view, near) {
+    const transposed = isTransposed(view);
     const chosen = hooks.selected();
-    const entries = hooks.entries().sort((a, b) =>
+    const entries = hooks.entries(planeOf(view)).sort((a, b) =>
       Number(b.index === chosen) - Number(a.index === chosen) || b.index - a.index
     );
     for (const entry of entries) {
@@ -81,23 +82,24 @@ export function createDrawing({ clock, store, plot }, hooks) {
 
   /** @param {PointerEvent} event */
   function onDown(event) {
-    const view = store.current();
-    const area = plot.area();
+    const view = surface.view();
+    const area = surface.area();
     if (drag && event.pointerId !== drag.pointer) {
       // Two fingers zoom.
       cancel();
       return;
     }
     if (!view || !area || event.button !== 0 || !event.isPrimary || event.ctrlKey) return;
-    if (!(event.target instanceof Element) || !event.target.closest('.plot-frame .dash-graph')) return;
+    if (!(event.target instanceof Element) || !event.target.closest('.plot-frame .dash-graph, .pane-frame')) return;
     const at = pixel(event);
     const kind = hooks.kind();
-    const found = kind === 'poly' && hooks.draft().length ? null : find(at, area, reach(event));
+    const isDraft = kind === 'poly' && hooks.draft(planeOf(view)).length > 0;
+    const found = isDraft ? null : find(at, area, view, reach(event));
     if (!found && (!kind || !isInside(at, area))) return;
     own(event);
     const from = placeOf(at, area, view);
     if (!found && kind === 'poly') {
-      addVertex(at, from, area, reach(event));
+      addVertex(at, from, area, view, reach(event));
       return;
     }
     frame.setPointerCapture(event.pointerId);
@@ -123,25 +125,25 @@ export function createDrawing({ clock, store, plot }, hooks) {
   const countOf = (view) => view.tools ? view.tools.split(';').length : 0;
 
   /** @param {Pixel} at @param {PlotArea} area @param {View} view @returns {Place} */
-  const placeOf = (at, area, view) => within(placeAt(area, isTransposed(view), at), hooks.size());
+  const placeOf = (at, area, view) => within(placeAt(area, isTransposed(view), at), hooks.size(planeOf(view)));
 
   /** A vertex of a polygon, which a click on the first one closes.
-   * @param {Pixel} at @param {Place} place @param {PlotArea} area @param {number} near */
-  function addVertex(at, place, area, near) {
-    const draft = hooks.draft();
-    const view = /** @type {View} */ (store.current());
+   * @param {Pixel} at @param {Place} place @param {PlotArea} area @param {View} view @param {number} near */
+  function addVertex(at, place, area, view, near) {
+    const plane = planeOf(view);
+    const draft = hooks.draft(plane);
     const first = draft.length > 2 ? pixelOf(area, isTransposed(view), draft[0]) : null;
     const end = draft.length > 2 ? pixelOf(area, isTransposed(view), draft[draft.length - 1]) : null;
     /** @param {Pixel | null} one */
     const isAt = (one) => one !== null && Math.hypot(one.x - at.x, one.y - at.y) <= near;
     if (!isAt(first) && !isAt(end)) {
-      hooks.setDraft([...draft, place]);
+      hooks.setDraft(plane, [...draft, place]);
       return;
     }
-    hooks.setDraft([]);
+    hooks.setDraft(plane, []);
     hooks.keep({
       index: countOf(view),
-      tool: { kind: 'poly', plane: planeOf(view), points: draft.flat(), width: 1, sum: false },
+      tool: { kind: 'poly', plane, points: draft.flat(), width: 1, sum: false },
     });
   }
 
@@ -162,19 +164,21 @@ export function createDrawing({ clock, store, plot }, hooks) {
 
   /** What is under the mouse. @param {Pixel} at */
   function point(at) {
-    const view = store.current();
-    const area = plot.area();
+    const view = surface.view();
+    const area = surface.area();
     if (!view || !area) return;
-    if (hooks.draft().length) hooks.setDraft(hooks.draft(), placeOf(at, area, view));
+    const plane = planeOf(view);
+    const draft = hooks.draft(plane);
+    if (draft.length) hooks.setDraft(plane, draft, placeOf(at, area, view));
     const isPoint = hooks.kind() === 'point' && isInside(at, area);
-    hooks.point(isPoint ? snapped(toolAt('point', placeOf(at, area, view), view), hooks.size()) : null);
-    frame.classList.toggle('on-tool', hooks.entries().length > 0 && find(at, area, REACH.mouse) !== null);
+    hooks.point(isPoint ? snapped(toolAt('point', placeOf(at, area, view), view), hooks.size(plane)) : null);
+    frame.classList.toggle('on-tool', find(at, area, view, REACH.mouse) !== null);
   }
 
   /** @param {Pixel} at */
   function move(at) {
-    const view = store.current();
-    const area = plot.area();
+    const view = surface.view();
+    const area = surface.area();
     if (!drag || !area) return;
     if (!view || view.generation !== drag.generation) {
       cancel();
@@ -182,14 +186,14 @@ export function createDrawing({ clock, store, plot }, hooks) {
     }
     drag.moved = drag.moved || Math.hypot(at.x - drag.start.x, at.y - drag.start.y) > STILL_PX;
     if (!drag.moved) return;
-    hooks.show({ index: drag.entry.index, tool: snapped(dragged(drag, at, area, view), hooks.size()) });
+    hooks.show({ index: drag.entry.index, tool: snapped(dragged(drag, at, area, view), hooks.size(planeOf(view))) });
   }
 
   /** @param {Drag} of @param {Pixel} at @param {PlotArea} area @param {View} view @returns {Tool} */
   function dragged({ entry: { tool }, hit, from }, at, area, view) {
     const to = placeOf(at, area, view);
     if (hit.part === 'handle') return withHandle(tool, hit.handle, to);
-    return movedBy(tool, [to[0] - from[0], to[1] - from[1]], hooks.size());
+    return movedBy(tool, [to[0] - from[0], to[1] - from[1]], hooks.size(planeOf(view)));
   }
 
   /** @param {PointerEvent} event */
@@ -200,11 +204,12 @@ export function createDrawing({ clock, store, plot }, hooks) {
     // The file may be another one by now.
     if (!drag) return;
     const mine = drag;
-    const view = /** @type {View} */ (store.current());
-    const area = plot.area();
+    const view = surface.view();
+    const area = surface.area();
     end();
-    if (mine.moved && area) hooks.keep({ index: mine.entry.index, tool: dragged(mine, pixel(event), area, view) });
-    else {
+    if (mine.moved && area && view) {
+      hooks.keep({ index: mine.entry.index, tool: dragged(mine, pixel(event), area, view) });
+    } else {
       hooks.show(null);
       hooks.select(mine.isNew ? null : mine.entry.index);
     }
@@ -237,5 +242,7 @@ export function createDrawing({ clock, store, plot }, hooks) {
   for (const type of ['mousedown', 'mousemove']) {
     frame.addEventListener(type, (event) => drag && own(event), true);
   }
+  // Two clicks of a polygon.
+  frame.addEventListener('dblclick', (event) => hooks.kind() && own(event), true);
   return { cancel };
 }

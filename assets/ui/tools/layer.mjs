@@ -1,63 +1,75 @@
-/* The tools on the picture: the shapes of the view, which one is selected, and what keys do with it. What mouse, pen and
-   finger do is in drawing.mjs, what is measured in measure.mjs. */
+/* The tools on the pictures: the shapes of the view, and which one is selected. What mouse, pen and finger do with them is in
+   drawing.mjs, what keys do in keyboard.mjs, what is measured in measure.mjs. */
 
-import {
-  handlesOf,
-  isEmpty,
-  movedBy,
-  placed,
-  snapped,
-  withHandle,
-  within,
-  withVertex,
-} from '../../model/tool-geometry.mjs';
+import { isEmpty, snapped } from '../../model/tool-geometry.mjs';
 import { formatTools, isSame, MAX_TOOLS, parseTools, planeOf } from '../../model/tools.mjs';
 import { isTransposed } from '../../model/plane.mjs';
-import { spansOf } from '../../model/region.mjs';
-import { setText } from '../../render/dom.mjs';
+import { element, setText } from '../../render/dom.mjs';
 import { colorOf, draftShapes, shapesOf } from '../../render/tool-shapes.mjs';
-import { describe, NAMES } from './words.mjs';
 import { createDrawing } from './drawing.mjs';
+import { createKeyboard } from './keyboard.mjs';
 import { createMeasure } from './measure.mjs';
+import { createSurfaces } from './surfaces.mjs';
+import { NAMES } from './words.mjs';
 /** @import { Place, Size } from '../../model/tool-geometry.mjs' */
-/** @import { Tool, ToolKind } from '../../model/tools.mjs' */
+/** @import { Plane, Tool, ToolKind } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
+/** @import { ShownTool } from '../../render/tool-shapes.mjs' */
 /** @import { PlotScene } from '../../render/values-request.mjs' */
 /** @import { ToolName, ToolParts } from '../tools.mjs' */
+/** @import { DrawingHooks } from './drawing.mjs' */
+/** @import { Surface } from './surfaces.mjs' */
 
 /**
  * @typedef {ReturnType<typeof createLayer>} Layer
  * @typedef {{index: number, tool: Tool}} Entry A tool with its place among all of the view.
  * @typedef {{index: number, tool: Tool}} Live What is being drawn or moved, and is not in the view yet.
+ * @typedef {{plane: Plane, places: readonly Place[], tip: Place | null}} Draft A polygon that is not closed yet; `tip` is the pointer.
+ * @typedef {{tools: ShownTool[], draft: readonly Place[], tip: Place | null}} Sketch What is drawn on a plane.
  */
-
-const FAR_STEP = 10;
-const MOST_VERTICES = 200;
-/** Right and down on the screen. @type {Record<string, readonly [number, number]>} */
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** `active()` is the tool that is chosen, `choose(name)` chooses another one.
  * @param {ToolParts & {active: () => ToolName, choose: (name: ToolName) => void}} parts */
 export function createLayer(parts) {
-  const { store, plot, viewer, status, dock, active, choose } = parts;
+  const { clock, store, plot, viewer, status, dock, active, choose } = parts;
   /** Place in the list of the view's tools. @type {number | null} */
   let selected = null;
   /** The handle that keys move; null for all of the tool. @type {number | null} */
   let handle = null;
   /** @type {Live | null} */
   let live = null;
-  /** Places of a polygon that is not closed yet. @type {readonly Place[]} */
-  let draft = [];
-  /** @type {Place | null} */
-  let tip = null;
+  /** @type {Draft | null} */
+  let draft = null;
   let known = { text: '', tools: /** @type {Tool[]} */ ([]) };
   let drawn = '[]';
   /** Shapes of the view as it was last. */
   let counted = 0;
 
-  const measure = createMeasure(parts, { current, entries, select, change, remove, clear });
-  const drawing = createDrawing(parts, {
-    entries,
+  const surfaces = createSurfaces();
+  /** @type {ReturnType<typeof createDrawing>[]} */
+  const drawings = [];
+  /** The view of the picture that shows a plane. @param {Plane} plane */
+  const viewOf = (plane) => surfaces.of(plane)?.view || null;
+  const measure = createMeasure(parts, { current, entries, viewOf, select, change, remove, clear });
+  const keyboard = createKeyboard(surfaces, {
+    kind,
+    current,
+    size,
+    count: () => all().length,
+    handle: () => handle,
+    hold: (next) => {
+      handle = next;
+      redraw();
+    },
+    keep,
+    change,
+    remove,
+    draft: () => draft,
+    setDraft,
+  });
+  /** @type {DrawingHooks} */
+  const hooks = {
+    entries: entriesOn,
     selected: () => selected,
     kind,
     select,
@@ -67,12 +79,19 @@ export function createLayer(parts) {
       measure.onLive(next);
     },
     point: measure.onPoint,
-    draft: () => draft,
+    draft: draftOn,
     setDraft,
     keep,
     size,
-  });
+  };
   plot.setOverlay(overlay);
+  attach({ frame: element('plot-frame'), view: store.current, area: plot.area, redraw: drawMain });
+
+  /** Shapes are drawn on this picture too. @param {Surface} surface */
+  function attach({ frame, ...surface }) {
+    surfaces.add({ frame, ...surface });
+    if (frame) drawings.push(createDrawing(clock, { frame, ...surface }, hooks));
+  }
 
   /** The kind of tool that is chosen; null where a drag zooms or pans. @returns {ToolKind | null} */
   function kind() {
@@ -88,64 +107,78 @@ export function createLayer(parts) {
     return known.tools;
   }
 
-  /** Those on the plane that a view shows. @param {View} view @returns {Entry[]} */
-  function entriesOf(view) {
-    const plane = planeOf(view);
-    return toolsOf(view).map((tool, index) => ({ tool, index })).filter(({ tool }) => isSame(tool.plane, plane));
+  /** All of a view. @param {View | null} [view] @returns {Entry[]} */
+  function all(view = store.current()) {
+    return view ? toolsOf(view).map((tool, index) => ({ tool, index })) : [];
   }
 
+  /** @param {Plane} plane @param {View | null} [view] */
+  function entriesOn(plane, view) {
+    return all(view).filter(({ tool }) => isSame(tool.plane, plane));
+  }
+
+  /* Those that are on the screen. */
   function entries() {
-    const view = store.current();
-    return view ? entriesOf(view) : [];
+    return all().filter(({ tool }) => surfaces.of(tool.plane));
   }
 
-  /** The plane on the screen in voxels. @returns {Size} */
-  function size() {
-    const view = /** @type {View} */ (store.current());
-    const [first, second] = planeOf(view);
-    return [view.shape[first], view.shape[second]];
-  }
-
-  /** What is selected on the plane that the view shows. @returns {Entry | null} */
+  /* What is selected, where it is on the screen. */
   function current() {
-    const view = store.current();
-    return (view && entriesOf(view).find(({ index }) => index === selected)) || null;
+    return entries().find(({ index }) => index === selected) || null;
+  }
+
+  /** A plane in voxels. @param {Plane} plane @returns {Size} */
+  function size([first, second]) {
+    const { shape } = /** @type {View} */ (store.current());
+    return [shape[first], shape[second]];
   }
 
   /* Shapes */
 
-  /** @param {PlotScene} scene @returns {Plotly[]} */
-  function overlay({ request: { view: drawnView } }) {
+  /** What is drawn on the plane of a view. @param {View} view @returns {Sketch} */
+  function sketchOf(view) {
+    const plane = planeOf(view);
     const now = store.current();
-    const view = now && now.generation === drawnView.generation ? { ...drawnView, tools: now.tools } : drawnView;
-    const list = entriesOf(view).filter(({ index }) => index !== live?.index);
-    if (live) list.push(live);
+    // What is on the screen may be of the dataset before.
+    const of = now && now.generation === view.generation ? now : view;
+    const list = entriesOn(plane, of).filter(({ index }) => index !== live?.index);
+    if (live && isSame(live.tool.plane, plane)) list.push(live);
+    const tools = list.map(({ tool, index }) => ({
+      tool,
+      color: colorOf(index),
+      label: measure.labelOf(view, tool, index, list.length),
+      selected: index === selected || index === live?.index,
+      handle,
+    }));
+    return { tools, draft: draftOn(plane), tip: draft && draft.tip };
+  }
+
+  /** @param {PlotScene} scene @returns {Plotly[]} */
+  function overlay({ request: { view } }) {
     const transposed = isTransposed(view);
-    const shapes = shapesOf(
-      list.map(({ tool, index }) => ({
-        tool,
-        color: colorOf(index),
-        label: measure.labelOf(view, tool, index, list.length),
-        selected: index === selected || index === live?.index,
-        handle,
-      })),
-      transposed,
-    );
-    if (draft.length) shapes.push(...draftShapes(draft, tip, transposed));
+    const { tools, draft: places, tip } = sketchOf(view);
+    const shapes = shapesOf(tools, transposed);
+    if (places.length) shapes.push(...draftShapes(places, tip, transposed));
     drawn = JSON.stringify(shapes);
     return shapes;
   }
 
-  function redraw() {
+  function drawMain() {
     const scene = plot.scene();
     const before = drawn;
     if (scene && JSON.stringify(overlay(scene)) !== before) plot.drawOverlay();
   }
 
-  /** @param {readonly Place[]} next @param {Place | null} [at] Of the pointer. */
-  function setDraft(next, at = null) {
-    draft = next;
-    tip = at;
+  const redraw = () => surfaces.redraw();
+
+  /** Of a polygon that is not closed yet. @param {Plane} plane @returns {readonly Place[]} */
+  function draftOn(plane) {
+    return draft && isSame(draft.plane, plane) ? draft.places : [];
+  }
+
+  /** @param {Plane} plane @param {readonly Place[]} places @param {Place | null} [tip] Of the pointer. */
+  function setDraft(plane, places, tip = null) {
+    draft = places.length ? { plane, places, tip } : null;
     redraw();
   }
 
@@ -163,7 +196,7 @@ export function createLayer(parts) {
     const view = store.current();
     if (!view) return;
     const tools = toolsOf(view).slice();
-    const kept = snapped(tool, size());
+    const kept = snapped(tool, size(tool.plane));
     if (isEmpty(kept)) {
       redraw();
       return;
@@ -196,7 +229,7 @@ export function createLayer(parts) {
     const entry = current();
     if (!entry) return;
     dock.showMeasured(true, true);
-    say(entry);
+    keyboard.say(entry);
   }
 
   function remove() {
@@ -211,123 +244,19 @@ export function createLayer(parts) {
     setText('status', NAMES[entry.tool.kind] + ' removed');
   }
 
-  /* All of the plane. */
+  /* All that are on the screen. */
   function clear() {
-    const view = store.current();
-    if (!view) return;
-    const plane = planeOf(view);
     selected = null;
-    write(toolsOf(view).filter((tool) => !isSame(tool.plane, plane)));
+    write(all().map(({ tool }) => tool).filter((tool) => !surfaces.of(tool.plane)));
     redraw();
     measure.onChange();
   }
 
-  /** @param {Entry} entry */
-  function say({ tool, index }) {
-    const places = handlesOf(tool);
-    const at = handle === null ? '' : ', end ' + (handle + 1) + ' of ' + places.length + ' chosen';
-    setText('status', describe(tool, index) + at);
-  }
-
-  /* Keys */
-
-  /** @param {KeyboardEvent} event @returns {boolean} */
-  function onKey(event) {
-    const { key } = event;
-    if (key === 'Delete' || key === 'Backspace') {
-      if (draft.length) setDraft(draft.slice(0, -1));
-      else if (current()) remove();
-      else return false;
-      return true;
-    }
-    const chosen = kind();
-    if (!chosen) return false;
-    if (ARROWS[key]) {
-      step(ARROWS[key], event.shiftKey ? FAR_STEP : 1);
-      return true;
-    }
-    if (event.shiftKey && key !== '+') return false;
-    if (key === 'Enter') {
-      if (event.target instanceof Element && event.target.closest('button, a')) return false;
-      if (draft.length) closeDraft();
-      else if (!current()) place(chosen);
-      else holdNext();
-      return true;
-    }
-    if (key === 'n') place(chosen);
-    else if (key === '+' || key === 'Insert') addVertex();
-    else return false;
-    return true;
-  }
-
-  /** One in the middle of what is in view. @param {ToolKind} chosen */
-  function place(chosen) {
-    const view = store.current();
-    if (!view) return;
-    const [rows, cols] = spansOf(view).map(([from, to]) => [from, to - 1]);
-    const [along, across] = isTransposed(view) ? [cols, rows] : [rows, cols];
-    handle = null;
-    keep({
-      index: toolsOf(view).length,
-      tool: placed(chosen, planeOf(view), [[along[0], across[0]], [along[1], across[1]]], size()),
-    });
-    const entry = current();
-    if (entry) say(entry);
-  }
-
-  function holdNext() {
-    const entry = /** @type {Entry} */ (current());
-    const count = entry.tool.kind === 'point' ? 0 : handlesOf(entry.tool).length;
-    handle = handle === null ? (count ? 0 : null) : handle + 1 < count ? handle + 1 : null;
-    redraw();
-    say(entry);
-  }
-
-  function addVertex() {
-    const entry = current();
-    if (entry?.tool.kind === 'poly') change({ points: withVertex(entry.tool, handle ?? 0, MOST_VERTICES).points });
-  }
-
-  /** Move what is selected, or place a tool where nothing is.
-   * @param {readonly [number, number]} way Right and down. @param {number} voxels */
-  function step([right, down], voxels) {
-    const entry = current();
-    const area = plot.area();
-    const view = store.current();
-    if (!entry || !area || !view) {
-      place(/** @type {ToolKind} */ (kind()));
-      return;
-    }
-    const dx = right * Math.sign(area.x[1] - area.x[0]) * voxels;
-    const dy = down * Math.sign(area.y[1] - area.y[0]) * voxels;
-    /** @type {Place} */
-    const by = isTransposed(view) ? [dx, dy] : [dy, dx];
-    if (handle === null) change(movedBy(entry.tool, by, size()));
-    else {
-      const [row, col] = handlesOf(entry.tool)[handle];
-      change(withHandle(entry.tool, handle, within([row + by[0], col + by[1]], size())));
-    }
-    const moved = current();
-    if (moved) say(moved);
-  }
-
-  function closeDraft() {
-    const view = store.current();
-    const points = draft.flat();
-    draft = [];
-    if (view) {
-      keep({
-        index: toolsOf(view).length,
-        tool: { kind: 'poly', plane: planeOf(view), points, width: 1, sum: false },
-      });
-    }
-  }
-
   /* Another tool is chosen. */
   function onTool() {
-    drawing.cancel();
+    cancel();
     measure.onPoint(null);
-    setDraft([]);
+    drop();
     const chosen = kind();
     if (!chosen) return;
     dock.showMeasured(true, true);
@@ -339,11 +268,19 @@ export function createLayer(parts) {
     );
   }
 
+  /* What is being drawn is given up; whether there was anything. */
+  const cancel = () => drawings.map((drawing) => drawing.cancel()).some(Boolean);
+
+  function drop() {
+    draft = null;
+    redraw();
+  }
+
   /* One step back; whether there was anything to leave. */
   function leave() {
-    if (drawing.cancel()) return true;
-    if (draft.length) {
-      setDraft([]);
+    if (cancel()) return true;
+    if (draft) {
+      drop();
       return true;
     }
     if (measure.cancel()) return true;
@@ -368,8 +305,8 @@ export function createLayer(parts) {
     const count = list.length + (view?.frozen ? 1 : 0);
     if (selected !== null && selected >= list.length) selected = null;
     if (!view) {
-      drawing.cancel();
-      draft = [];
+      cancel();
+      draft = null;
     }
     // Who opens a link with shapes sees what they measure, and profiles beside one.
     const appeared = count > 0 && counted === 0;
@@ -384,5 +321,12 @@ export function createLayer(parts) {
     measure.onChange();
   }
 
-  return { onKey, onTool, onView, onPhase: measure.onPhase, leave };
+  /* The planes beside the main one are others, whose figures nothing else asks for. */
+  function onBeside() {
+    const entry = current();
+    const view = store.current();
+    if (entry && view && !isSame(entry.tool.plane, planeOf(view))) measure.onMoved();
+  }
+
+  return { attach, sketchOf, onKey: keyboard.onKey, onTool, onView, onBeside, onPhase: measure.onPhase, leave };
 }

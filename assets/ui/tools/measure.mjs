@@ -1,4 +1,4 @@
-/* What is measured: the list of shapes of the plane, and the panels of the one that is selected. Figures are asked for
+/* What is measured: the list of shapes on the screen, and the panels of the one that is selected. Figures are asked for
    when the picture is at rest, and are those of the slice on the screen or marked as stale. */
 
 import { lengthText, voxelsText } from '../../model/measures.mjs';
@@ -9,7 +9,7 @@ import { createColumnPanel } from './column-panel.mjs';
 import { createProfilePanel } from './profile-panel.mjs';
 import { createRegionPanel } from './region-panel.mjs';
 import { describe, nameOf } from './words.mjs';
-/** @import { Tool } from '../../model/tools.mjs' */
+/** @import { Plane, Tool } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 /** @import { ToolParts } from '../tools.mjs' */
 /** @import { Entry, Live } from './layer.mjs' */
@@ -25,16 +25,20 @@ import { describe, nameOf } from './words.mjs';
  * @typedef {object} MeasureHooks
  * @property {() => Entry | null} current
  * @property {() => Entry[]} entries
+ * @property {(plane: Plane) => View | null} viewOf The view of the picture that shows a plane; null where none does.
  * @property {(index: number | null) => void} select
  * @property {(by: Partial<Tool>) => void} change
  * @property {() => void} remove
  * @property {() => void} clear
  */
 
+// A picture beside the main one is at rest after so long (ms).
+const REST_MS = 120;
+
 /** @param {ToolParts} parts @param {MeasureHooks} hooks */
 export function createMeasure(parts, hooks) {
   const { clock, store, machine, focus } = parts;
-  const columns = createColumnPanel(parts);
+  const columns = createColumnPanel(parts, hooks);
   /** @type {Panel[]} */
   const panels = [createProfilePanel(parts, hooks), createRegionPanel(parts), columns];
   let listed = '';
@@ -47,7 +51,7 @@ export function createMeasure(parts, hooks) {
     return count > 1 ? String(index + 1) : '';
   }
 
-  /* The shapes of the plane as buttons. */
+  /* The shapes as buttons. */
   function list() {
     const entries = hooks.entries();
     const chosen = hooks.current();
@@ -67,7 +71,7 @@ export function createMeasure(parts, hooks) {
     const actions = [];
     if (chosen) actions.push(button('Remove', () => act(hooks.remove), 'Remove what is selected (Delete)'));
     if (entries.length > 1) {
-      actions.push(button('Remove all', () => act(hooks.clear), 'Remove all shapes of this plane'));
+      actions.push(button('Remove all', () => act(hooks.clear), 'Remove all shapes that are on the screen'));
     }
     element('measured-shapes').replaceChildren(
       ...(entries.length ? chips : [make('span', 'empty', 'Draw on the picture, or press Enter.')]),
@@ -83,18 +87,17 @@ export function createMeasure(parts, hooks) {
 
   /** The length of a ruler; that of a line stands over its profile. @param {Entry | null} entry */
   function measureLength(entry) {
-    const view = store.current();
+    const view = entry && hooks.viewOf(entry.tool.plane);
     const texts = view && entry?.tool.kind === 'ruler' ? [lengthText(view, entry.tool), voxelsText(entry.tool)] : [];
     setText('measured-length', texts.filter((text, i) => texts.indexOf(text) === i).join(' · '));
   }
 
   /* Another shape, place, slice or plane. */
-  function onChange() {
+  function onChange(isAtRest = machine.state().phase === 'rest') {
     list();
     const entry = hooks.current();
-    const view = store.current();
+    const view = entry ? hooks.viewOf(entry.tool.plane) : store.current();
     measureLength(entry);
-    const isAtRest = machine.state().phase === 'rest';
     for (const panel of panels) {
       if (entry && view && panel.fits(entry.tool, view)) panel.show(entry, view, isAtRest);
       else panel.hide(entry ? null : view, isAtRest);
@@ -103,7 +106,7 @@ export function createMeasure(parts, hooks) {
 
   /** What is being drawn; null when that is given up. @param {Live | null} live */
   function onLive(live) {
-    const view = store.current();
+    const view = live && hooks.viewOf(live.tool.plane);
     if (!live || !view) {
       onChange();
       return;
@@ -117,11 +120,17 @@ export function createMeasure(parts, hooks) {
     onChange,
     onLive,
     /** A point where the mouse is, which is none of the view's; null where there is none. @param {Tool | null} tool */
-    onPoint: (tool) => columns.point(tool, store.current()),
+    onPoint: (tool) => columns.point(tool, tool && hooks.viewOf(tool.plane)),
     /* After the picture: no key waits for it. */
     onPhase: () => {
       clock.cancel(timer);
-      timer = clock.later(onChange, 0);
+      timer = clock.later(() => onChange(), 0);
+    },
+    /* The slice of a picture beside the main one moves. */
+    onMoved: () => {
+      onChange(false);
+      clock.cancel(timer);
+      timer = clock.later(() => onChange(), REST_MS);
     },
     /* Stop what takes long; whether there was anything. */
     cancel: () => panels.some((panel) => panel.cancel?.()),

@@ -2,6 +2,7 @@
 
 import { compared } from '../../model/compare.mjs';
 import { differenceMapping, differenceOf, indexLike, viewLike, whyUnlike } from '../../model/comparison.mjs';
+import { isTransposed } from '../../model/plane.mjs';
 import { createCanvas } from '../../render/canvas.mjs';
 import { codesOf } from '../../render/codes.mjs';
 import { element } from '../../render/dom.mjs';
@@ -20,7 +21,7 @@ import { createShapes } from './shapes.mjs';
 
 /** @param {ViewsParts} parts */
 export function createCompare(parts) {
-  const { clock, store, viewer, colors, player, plot, machine, datasets, versions, display } = parts;
+  const { clock, store, viewer, colors, player, plot, machine, datasets, versions, display, tools } = parts;
   let due = false;
   let isOpen = false;
   let requestedAt = 0;
@@ -40,6 +41,7 @@ export function createCompare(parts) {
   });
   const pane = createPane(
     'view-compare',
+    tools,
     {
       point: () => undefined,
       step: (by) => {
@@ -53,6 +55,10 @@ export function createCompare(parts) {
       },
       showAll: () => viewer.showAll(),
       resized: () => schedule(),
+      drawn: () => {
+        const view = store.current();
+        return view && view.compare && view.mode === 'side' ? view : null;
+      },
     },
     ({ file, dataset, axis, position }) =>
       dataset + ' of ' + file + (axis === null ? '' : ' · slice ' + position[axis]),
@@ -63,6 +69,7 @@ export function createCompare(parts) {
   const shapes = createShapes();
   const canvas = createCanvas({ area: () => shifted(plot.area()) });
   canvas.start(over);
+  tools.attach({ frame: null, view: () => null, area: () => null, redraw: drawShapes });
 
   const values = createPlaneValues(parts, {
     paint: (next) => {
@@ -143,6 +150,12 @@ export function createCompare(parts) {
     canvas.clear();
   }
 
+  function drawShapes() {
+    const view = store.current();
+    const box = shifted(plot.area());
+    if (isOpen && painted && view && box) shapes.draw(tools.sketchOf(view), isTransposed(view), box);
+  }
+
   /** Over the axes of the picture, as much of it as is to be seen. @param {PlotArea | null} area */
   function placeOver(area) {
     const view = store.current();
@@ -153,7 +166,7 @@ export function createCompare(parts) {
     if (!painted) return;
     canvas.draw(box);
     shapes.node.classList.remove('hidden');
-    shapes.draw(view, box);
+    drawShapes();
     over.style.opacity = mode === 'overlay' ? String(bar.share()) : '1';
     over.style.clipPath = mode === 'swipe' ? 'inset(0 0 0 ' + 100 * bar.share() + '%)' : 'none';
   }

@@ -19,7 +19,7 @@ const PLACES = ['right', 'below'];
 
 /** @param {ViewsParts} parts */
 export function createLinked(parts) {
-  const { clock, api, store, viewer, colors, player, display } = parts;
+  const { clock, api, store, viewer, colors, player, display, tools } = parts;
   let due = false;
   let isOpen = false;
   /** Time of the key or pointer that changed the view (ms). */
@@ -32,7 +32,7 @@ export function createLinked(parts) {
 
   /** @param {Place} place */
   function createSide(place) {
-    const pane = createPane('view-' + place, {
+    const pane = createPane('view-' + place, tools, {
       point: ({ row, col }) => move((view) => [[view.rows, row], [view.cols, col]]),
       step: (by) => move(({ axis, position }) => [[Number(axis), position[Number(axis)] + by]]),
       go: (index) => move(({ axis }) => [[Number(axis), index]]),
@@ -42,6 +42,10 @@ export function createLinked(parts) {
       },
       showAll: () => viewer.showAll(),
       resized: () => schedule(),
+      drawn: () => {
+        const view = store.current();
+        return view && view.views === 3 ? planeBeside(view, place) : null;
+      },
     });
     const values = createPlaneValues(parts, {
       paint: (cells) => {
@@ -96,6 +100,7 @@ export function createLinked(parts) {
       if (!isOpen || !view || view.views !== 3) return;
       figures.show(view);
       sides.forEach(({ update }) => update(view));
+      tools.onBeside();
       bands.schedule();
     });
   }

@@ -1,9 +1,10 @@
-/* A picture beside the main one: a canvas with ticks, a crosshair, a wheel and a slider of its own. */
+/* A picture beside the main one: a canvas with ticks, shapes, a crosshair, a wheel and a slider of its own. */
 
 import { aspectOf, axisOf, coordinateText, nameOf } from '../../model/axes.mjs';
 import { placeOf, voxelAt } from '../../model/linked.mjs';
 import { areaOf, zoomedAt } from '../../model/pane-area.mjs';
 import { gripOf, moveGrip } from '../../model/pinch.mjs';
+import { isTransposed } from '../../model/plane.mjs';
 import { createCanvas } from '../../render/canvas.mjs';
 import { codedCells } from '../../render/codes.mjs';
 import { axesOf } from '../../render/values-request.mjs';
@@ -14,6 +15,7 @@ import { tickMarks } from './ticks.mjs';
 /** @import { Grip, PlotArea } from '../../model/pinch.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 /** @import { Range } from '../../model/viewport.mjs' */
+/** @import { Tools } from '../tools.mjs' */
 
 /**
  * @typedef {object} PaneEvents
@@ -23,6 +25,7 @@ import { tickMarks } from './ticks.mjs';
  * @property {(x: Range, y: Range) => void} zoom
  * @property {() => void} showAll
  * @property {() => void} resized
+ * @property {() => View | null} drawn Whose plane shapes are drawn on; null where it is not on the screen.
  *
  * @typedef {ReturnType<typeof createPane>} Pane
  * @typedef {{row: number, col: number}} Voxel
@@ -33,8 +36,9 @@ const WHEEL_ZOOM = 0.0022;
 const PAGE_STEP = 10;
 
 /** `title` is what stands over a picture that has no slider of its own; without it, which slice it is.
- * @param {string} id @param {PaneEvents} on @param {((view: View) => string) | null} [title] */
-export function createPane(id, on, title = null) {
+ * @param {string} id @param {Pick<Tools, 'attach' | 'sketchOf'>} tools @param {PaneEvents} on
+ * @param {((view: View) => string) | null} [title] */
+export function createPane(id, tools, on, title = null) {
   const node = made('section', { id, className: 'pane', tabIndex: 0 });
   node.setAttribute('role', 'group');
   const name = made('div', { className: 'pane-name' });
@@ -85,7 +89,7 @@ export function createPane(id, on, title = null) {
     if (!area) return;
     canvas.draw(area);
     const box = area;
-    shapes.draw(view, box);
+    drawShapes();
     Object.assign(cross.style, {
       left: box.left + 'px',
       top: box.top + 'px',
@@ -102,6 +106,11 @@ export function createPane(id, on, title = null) {
       mark.style.top = top + 'px';
       return mark;
     }));
+  }
+
+  function drawShapes() {
+    const of = on.drawn();
+    if (area && of) shapes.draw(tools.sketchOf(of), isTransposed(of), area);
   }
 
   function label() {
@@ -148,7 +157,7 @@ export function createPane(id, on, title = null) {
 
   /* Mouse, pen and fingers */
 
-  /** @type {Map<number, {clientX: number, clientY: number}>} */
+  /** Those that draw, too: with a second finger they zoom. @type {Map<number, {clientX: number, clientY: number}>} */
   const touches = new Map();
   /** @type {{kind: 'point'} | {kind: 'pan', grip: Grip, area: PlotArea} | null} */
   let drag = null;
@@ -178,6 +187,14 @@ export function createPane(id, on, title = null) {
   }
 
   frame.addEventListener('pointerdown', (event) => {
+    if (event.pointerType === 'touch') touches.set(event.pointerId, event);
+  }, true);
+  frame.addEventListener('pointermove', (event) => {
+    if (touches.has(event.pointerId)) touches.set(event.pointerId, event);
+  }, true);
+  frame.addEventListener('lostpointercapture', ({ pointerId }) => touches.delete(pointerId));
+  tools.attach({ frame, view: on.drawn, area: () => area, redraw: drawShapes });
+  frame.addEventListener('pointerdown', (event) => {
     if (!area || (event.pointerType === 'mouse' && event.button > 1)) return;
     touches.set(event.pointerId, event);
     frame.setPointerCapture(event.pointerId);
@@ -192,7 +209,6 @@ export function createPane(id, on, title = null) {
   });
   frame.addEventListener('pointermove', (event) => {
     if (!touches.has(event.pointerId) || !drag) return;
-    touches.set(event.pointerId, event);
     if (drag.kind === 'point') toPoint(event);
     else {
       const moved = moveGrip(drag.area, drag.grip, gripOf(Array.from(touches.values()).slice(0, 2)), count());
