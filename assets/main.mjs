@@ -198,7 +198,10 @@ export function start(config) {
         readout.hover(row, column);
         views.onHover(row, column);
       },
-      unhover: () => readout.clear(),
+      unhover: () => {
+        readout.clear();
+        views.onUnhover();
+      },
       placed: (area) => views.onPlaced(area),
       pick: (row, column, hide) => viewer.pickLabel(row, column, hide),
     },

@@ -12,6 +12,7 @@ import { conversion, displayUnit, metres, symbolOf } from './units.mjs';
  * @typedef {Pick<View, 'shape' | 'meaning' | 'voxel'>} Measured
  * @typedef {{name: string, unit: string, coordinates: Coordinates | null, edges: boolean, dates: boolean,
  *   length: number, display: Display}} Axis `length` is how many voxels there are.
+ * @typedef {{offset: number, scale: number}} Along See alongIn.
  * @typedef {{positions: number[], texts: string[]}} AxisTicks Positions in voxels.
  * @typedef {{sizes: number[], unit: string}} VoxelSize Of the last dimensions; a single one is that of all.
  */
@@ -92,6 +93,15 @@ export function indexIn(axis, index, other) {
   const width = Math.abs(numberAt(other, nearest) - numberAt(other, nearest ? nearest - 1 : 1));
   // Cells at the ends are as wide as the step beside them.
   return apart[nearest] <= width / 2 ? nearest : isLast ? other.length : -1;
+}
+
+/** Where the voxels of one axis lie along another one, by their coordinates: `index` at `offset + scale * index`. Null where
+ * these are not even ones in units of one kind. @param {Axis} axis @param {Axis} other @returns {Along | null} */
+export function alongIn(axis, other) {
+  const factor = conversion(axis.unit, other.unit);
+  const [own, theirs] = [axis.coordinates, other.coordinates];
+  if (factor === null || !own || !theirs || !('step' in own) || !('step' in theirs)) return null;
+  return { offset: (own.start * factor - theirs.start) / theirs.step, scale: own.step * factor / theirs.step };
 }
 
 /** The coordinate at an index with its unit; empty where there is none. @param {Axis} axis @param {number} index */

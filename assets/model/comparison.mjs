@@ -1,39 +1,105 @@
-/* A second dataset beside the picture: which one, whether it is like the first, and how the two differ. */
+/* A second dataset beside the picture: which one, how it lies under the first, and how the two differ. */
 
-import { axisOf, indexIn } from './axes.mjs';
+import { alongIn, axisOf, indexIn } from './axes.mjs';
 import { isDecodable } from './meaning.mjs';
 import { kindsOf } from './kinds.mjs';
 import { PARTS } from './viewport.mjs';
-/** @import { Measured } from './axes.mjs' */
+/** @import { Along, Measured } from './axes.mjs' */
 /** @import { Cells } from './cells.mjs' */
 /** @import { ColorMapping } from './colormap.mjs' */
+/** @import { Meaning } from './meaning.mjs' */
 /** @import { Found, View } from './view.mjs' */
+/** @import { Range } from './viewport.mjs' */
 
 // Cells that the scale of a difference is made from, at least.
 const SAMPLED = 20000;
 
-/** Why a dataset cannot be laid beside a view: a sentence, empty where it can. The sliced dimensions may be of other lengths.
- * @param {Pick<View, 'shape' | 'rows' | 'cols'>} view @param {string} dataset @param {readonly number[] | null} shape */
-export function whyUnlike(view, dataset, shape) {
-  const fits = shape && shape.length === view.shape.length && shape[view.rows] === view.shape[view.rows] &&
-    shape[view.cols] === view.shape[view.cols];
-  if (fits) return '';
-  const [own, other] = [view.shape, shape || []].map((one) => one.join(' × ') || 'no shape');
-  return dataset + ' has ' + other + ' voxels and this picture is of ' + own +
+/** @type {Along} */
+const SAME = { offset: 0, scale: 1 };
+// Pictures that differ by less at their ends (voxels) have voxels of one size.
+const ALIKE = 0.5;
+
+/**
+ * @typedef {{shape: readonly number[], meaning: Meaning | null}} Other Another dataset.
+ * @typedef {object} Laid Where the voxels of a view lie in another dataset.
+ * @property {Along} rows
+ * @property {Along} cols
+ * @property {boolean} exact Voxel on voxel.
+ */
+
+/** How another dataset lies under a view. Pictures of one size with voxels of one size, and those without units, are laid voxel on
+ * voxel; others at the same place where both have units. Null where that cannot be done. The sliced dimensions may be of
+ * other lengths. @param {View} view @param {Other} other @returns {Laid | null} */
+export function laidUnder(view, { shape, meaning }) {
+  if (shape.length !== view.shape.length) return null;
+  const sides = [view.rows, view.cols];
+  // A size that was typed is that of the view's voxels.
+  const [rows, cols] = sides.map((d) => alongIn(axisOf(view, d), axisOf({ shape, meaning, voxel: '' }, d)));
+  const isSameSize = sides.every((d) => shape[d] === view.shape[d]);
+  const isAlike = !rows || !cols ||
+    [rows, cols].every(({ scale }, i) => Math.abs(scale - 1) * view.shape[sides[i]] < ALIKE);
+  if (isSameSize && isAlike) return { rows: SAME, cols: SAME, exact: true };
+  return rows && cols ? { rows, cols, exact: false } : null;
+}
+
+/** Whether a dataset of this shape may be one that can be laid under a view, which its units decide.
+ * @param {View} view @param {readonly number[]} shape */
+export function mayLie(view, shape) {
+  const sides = [view.rows, view.cols];
+  return shape.length === view.shape.length && (sides.every((d) => shape[d] === view.shape[d]) ||
+    sides.map((d) => axisOf(view, d)).every((axis) => alongIn(axis, axis)));
+}
+
+/** Why a dataset cannot be laid under a view: a sentence, empty where it can.
+ * @param {View} view @param {string} dataset @param {Other | null} other */
+export function whyUnlike(view, dataset, other) {
+  if (other && laidUnder(view, other)) return '';
+  const [own, theirs] = [view.shape, other ? other.shape : []].map((one) => one.join(' × ') || 'no shape');
+  return dataset + ' has ' + theirs + ' voxels and this picture is of ' + own +
     ': pictures of one size can be compared.';
+}
+
+/** @param {Along} along @param {number} at */
+export const placeIn = ({ offset, scale }, at) => offset + scale * at;
+
+/** The ranges and directions in which another dataset has what a view has in view.
+ * @param {View} view @param {Laid | null} laid @returns {Partial<View>} */
+function rangesLike(view, laid) {
+  if (!laid || laid.exact) return {};
+  /** @param {Range | null} shown @param {number} d @param {Along} along @returns {Range} */
+  const range = (shown, d, along) => {
+    const [a, b] = (shown || [-0.5, view.shape[d] - 0.5]).map((at) => placeIn(along, at));
+    return a < b ? [a, b] : [b, a];
+  };
+  const turned = [...(laid.rows.scale < 0 ? [view.rows] : []), ...(laid.cols.scale < 0 ? [view.cols] : [])];
+  const kept = view.flip.filter((d) => !turned.includes(d));
+  return {
+    x: range(view.x, view.cols, laid.cols),
+    y: range(view.y, view.rows, laid.rows),
+    flip: [...kept, ...turned.filter((d) => !view.flip.includes(d))].sort((a, b) => a - b),
+  };
+}
+
+/** Whether none of a dataset is in view. @param {Pick<View, 'shape' | 'rows' | 'cols' | 'x' | 'y'>} like */
+export function isOutside({ shape, rows, cols, x, y }) {
+  return [[x, shape[cols]], [y, shape[rows]]].some(([range, n]) =>
+    Array.isArray(range) && (range[1] <= -0.5 || range[0] >= Number(n) - 0.5)
+  );
 }
 
 /** The index of another dataset in a dimension: at the same place where both have coordinates in units of one kind, otherwise
  * the same one. It may lie beyond its ends. @param {View} view @param {Measured} other @param {number} d @returns {number} */
 export const indexLike = (view, other, d) => indexIn(axisOf(view, d), view.position[d], axisOf(other, d));
 
-/** The same slice of another dataset (`indexLike`), in the same window. Beyond its ends that is its first or last one.
+/** The same slice of another dataset (`indexLike`), at the same place (`laidUnder`), in the same window. Beyond its ends that is its
+ * first or last slice.
  * @param {View} view @param {Found} found @returns {View} */
 export function viewLike(view, { file, record, listed, generation, meaning = null }) {
   const complex = /^complex/.test(record.dtype);
   const kinds = kindsOf(meaning, record.dtype);
   return Object.freeze({
     ...view,
+    ...rangesLike(view, laidUnder(view, { shape: record.shape, meaning })),
     file,
     dataset: record.dataset,
     listed,
@@ -113,12 +179,43 @@ export function differenceMapping({ z, rows, cols, min, max }) {
   };
 }
 
-/** Where the middle of a cell of one grid lies in another: {r, c}; null outside.
- * @param {Cells} from @param {number} r @param {number} c @param {Cells} to */
-export function cellIn(from, r, c, to) {
-  /** @param {number} first @param {number} step @param {number} n @param {number} start @param {number} by */
-  const at = (first, step, n, start, by) => Math.floor((start + n * by + (by - 1) / 2 - first) / step);
-  const row = at(to.row0, to.rowStep, r, from.row0, from.rowStep);
-  const col = at(to.col0, to.colStep, c, from.col0, from.colStep);
-  return row >= 0 && row < to.rows && col >= 0 && col < to.cols ? { row, col } : null;
+/** Where the middle of a cell of a view lies in another grid: {row, col}; null outside.
+ * @param {Cells} from @param {number} r @param {number} c @param {Cells} to @param {Laid} laid */
+export function cellIn(from, r, c, to, laid) {
+  const row = cellAlong(laid.rows, middle(from.row0, from.rowStep, r), to.row0, to.rowStep, to.rows);
+  const col = cellAlong(laid.cols, middle(from.col0, from.colStep, c), to.col0, to.colStep, to.cols);
+  return row === null || col === null ? null : { row, col };
+}
+
+/** The middle of a cell (voxels). @param {number} first @param {number} step @param {number} n */
+const middle = (first, step, n) => first + n * step + (step - 1) / 2;
+
+/** @param {Along} along @param {number} at @param {number} first @param {number} step @param {number} count */
+function cellAlong(along, at, first, step, count) {
+  // The nearest voxel, between two of them the lower one.
+  const cell = Math.floor((Math.ceil(placeIn(along, at) - 0.5) - first) / step);
+  return cell >= 0 && cell < count ? cell : null;
+}
+
+/** The values of another grid in the cells of a view: those of the nearest voxel, NaN where there is none.
+ * @param {Cells} other @param {Cells} grid @param {Laid} laid @returns {Cells} */
+export function onGrid(other, grid, laid) {
+  const at = Array.from(
+    { length: grid.cols },
+    (_, c) => cellAlong(laid.cols, middle(grid.col0, grid.colStep, c), other.col0, other.colStep, other.cols),
+  );
+  const z = Array.from({ length: grid.rows }, (_, r) => {
+    const row = cellAlong(laid.rows, middle(grid.row0, grid.rowStep, r), other.row0, other.rowStep, other.rows);
+    return Float64Array.from(at, (col) => {
+      const value = row === null || col === null ? NaN : other.z[row][col];
+      return value === other.fill ? NaN : value;
+    });
+  });
+  return { ...grid, z, integers: null, fill: NaN };
+}
+
+/** What a point of a cell is in another dataset (voxels), for a crosshair. @param {Cells} cells @param {number} r
+ * @param {number} c @param {Laid} laid */
+export function pointIn({ row0, rowStep, col0, colStep }, r, c, laid) {
+  return { row: placeIn(laid.rows, middle(row0, rowStep, r)), col: placeIn(laid.cols, middle(col0, colStep, c)) };
 }

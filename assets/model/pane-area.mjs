@@ -29,15 +29,23 @@ export function areaOf(view, size, aspect) {
   const inShape = aspect !== null && Math.min(wide, wide / ratio) >= Math.min(MIN_SIDE, space.w, space.h);
   const width = inShape ? Math.round(wide) : space.w;
   const height = inShape ? Math.round(wide / ratio) : space.h;
-  /** @param {Range} range @param {number} d @returns {Range} */
-  const directed = (range, d) => (view.flip.includes(d) ? [range[1], range[0]] : range);
   return {
     left: MARGIN.left + Math.floor((space.w - width) / 2),
     top: MARGIN.top + Math.floor((space.h - height) / 2),
     width,
     height,
-    x: directed(x, view.cols),
-    y: directed(y, view.rows),
+    ...rangesOf(view),
+  };
+}
+
+/** The voxels at the edges of a plane: from high to low where a dimension is flipped.
+ * @param {Pick<View, 'shape' | 'rows' | 'cols' | 'x' | 'y' | 'flip'>} view @returns {Pick<PlotArea, 'x' | 'y'>} */
+export function rangesOf(view) {
+  /** @param {Range} range @param {number} d @returns {Range} */
+  const directed = (range, d) => (view.flip.includes(d) ? [range[1], range[0]] : range);
+  return {
+    x: directed(view.x || all(view, view.cols), view.cols),
+    y: directed(view.y || all(view, view.rows), view.rows),
   };
 }
 

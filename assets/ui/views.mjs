@@ -224,6 +224,7 @@ export function createViews(parts) {
     },
     /** The pointer is over a cell of the main picture. @param {number} row @param {number} col */
     onHover: (row, col) => isShown && compare?.onHover(row, col),
+    onUnhover: () => isShown && compare?.onUnhover(),
     /** Another dataset than the main picture's may have changed on disk. @param {number} generation @param {string} version */
     onVersion: (generation, version) => compare?.onVersion(generation, version),
     /* The picture has come to rest or has other colours. */

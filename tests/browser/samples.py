@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests import files
 
-FILES = ("scan.h5", "other.h5", "values.h5", "meaning.h5")
+FILES = ("scan.h5", "other.h5", "values.h5", "meaning.h5", "sizes.h5")
 
 
 def write_counting(path: Path) -> Path:
@@ -78,6 +78,16 @@ def _write_meaning(path: Path, arrays: dict[tuple[str, str], NDArray[Any]]) -> N
             handle["packed"].dims[dimension].attach_scale(scale)
 
 
+def _write_sizes(path: Path, arrays: dict[tuple[str, str], NDArray[Any]]) -> None:
+    """The same place in voxels of two sizes."""
+    with h5py.File(path, "w") as handle:
+        for name, size in {"fine": 0.5, "coarse": 2.0}.items():
+            shape = (3, int(30 / size), int(40 / size))
+            values = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+            handle[name] = arrays["sizes.h5", f"/{name}"] = values
+            handle[name].attrs["element_size_um"] = [1.0, size, size]
+
+
 def write_files(folder: Path) -> dict[tuple[str, str], NDArray[Any]]:
     """Write `FILES` into a folder; returns their datasets by file and path."""
     random = np.random.default_rng(20)
@@ -110,4 +120,5 @@ def write_files(folder: Path) -> dict[tuple[str, str], NDArray[Any]]:
         handle["gone"] = h5py.SoftLink("/nowhere")
     _write_values(folder / "values.h5", arrays)
     _write_meaning(folder / "meaning.h5", arrays)
+    _write_sizes(folder / "sizes.h5", arrays)
     return arrays

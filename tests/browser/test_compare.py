@@ -93,7 +93,8 @@ def test_the_difference_is_numpys(pair: Any) -> None:
     shape.wait_for()
     left, top = pair.point(3.5, 2.5)
     box = shape.bounding_box()
-    assert (box["x"], box["y"]) == pytest.approx((left, top), abs=3)
+    # Its box has room for the corners of its line.
+    assert (box["x"], box["y"]) == pytest.approx((left, top), abs=6)
     pair.page.evaluate("() => lamella.viewer.setTools('')")
     pair.until("() => !document.querySelector('.views > .pane-shapes path')")
     difference = half[2].astype(np.float64) - ids[2]
@@ -153,6 +154,41 @@ def test_unlike_shapes_are_one_sentence(viewer: Any) -> None:
     viewer.until("() => document.querySelector('.compare-note')?.textContent.includes('/nothing')")
     viewer.page.select_option("#compare-select", label="/ids")
     assert shown(viewer, "2,:,:")[0].shape == (20, 30)
+    viewer.switch(HALF)
+    viewer.errors.clear()
+
+
+def test_unlike_voxels_are_laid_at_the_same_place(viewer: Any) -> None:
+    fine, coarse = (viewer.served.arrays["sizes.h5", name] for name in ("/fine", "/coarse"))
+    link = "?file=sizes.h5&dataset=/fine&axis=0&index=1"
+    viewer.open(f"{link}&compare=sizes.h5|/coarse")
+    assert np.array_equal(shown(viewer, "1,:,:")[0], coarse[1])
+    viewer.page.evaluate(
+        "() => lamella.viewer.setRanges(new Map([[1, [7.5, 23.5]], [2, [15.5, 47.5]]]))"
+    )
+    assert np.array_equal(shown(viewer, "1,2:7,4:13")[0], coarse[1, 2:7, 4:13])
+    viewer.settled()
+    # A corner of the second picture is where that of the first one is, for shapes too.
+    viewer.page.click("#tool-point")
+    viewer.until("() => document.querySelector('.plot-frame.with-tool')")
+    canvas = viewer.page.locator("#view-compare .pane-canvas").bounding_box()
+    viewer.page.mouse.click(canvas["x"] + 3, canvas["y"] + 3)
+    viewer.until("() => lamella.viewer.current().tools === '1,2/point:8,16'")
+    viewer.page.keyboard.press("Escape")
+    viewer.page.keyboard.press("Delete")
+    # And under the pointer.
+    viewer.page.mouse.move(*viewer.point(30, 12))
+    viewer.page.mouse.move(*viewer.point(32, 12))
+    texts = f"{fine[1, 12, 32]} | {coarse[1, 3, 8]} (+{fine[1, 12, 32] - coarse[1, 3, 8]})"
+    viewer.until("(text) => document.querySelector('.compare-values').textContent === text", texts)
+    assert viewer.page.is_visible("#view-compare .crosshair")
+    viewer.page.select_option("#compare-mode", "swipe")
+    assert np.array_equal(shown(viewer, "1,2:7,4:13")[0], coarse[1, 2:7, 4:13])
+    viewer.page.select_option("#compare-mode", "difference")
+    z, _ = shown(viewer, "1,8:24,16:48")
+    row, col = np.mgrid[8:24, 16:48]
+    nearest = coarse[1][np.ceil(row / 4 - 0.5).astype(int), np.ceil(col / 4 - 0.5).astype(int)]
+    assert np.array_equal(z, fine[1, 8:24, 16:48].astype(float) - nearest)
     viewer.switch(HALF)
     viewer.errors.clear()
 

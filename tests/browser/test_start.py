@@ -22,6 +22,7 @@ def test_without_a_file_there_is_a_choice_of_files_and_of_what_was_open(viewer: 
         "meaning.h5",
         "other.h5",
         "scan.h5",
+        "sizes.h5",
         "values.h5",
     ]
     assert page.title() == "Lamella"

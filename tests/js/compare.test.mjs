@@ -8,6 +8,11 @@ import {
   differenceMapping,
   differenceOf,
   indexLike,
+  isOutside,
+  laidUnder,
+  mayLie,
+  onGrid,
+  pointIn,
   viewLike,
   whyUnlike,
 } from '../../assets/model/comparison.mjs';
@@ -66,11 +71,73 @@ Deno.test('the scale of a difference is centred, and not made by few cells', () 
 
 Deno.test('a picture of another size is not laid beside', () => {
   const view = viewOf('?axis=0');
-  assert.equal(whyUnlike(view, '/e', [10, 20, 30]), '');
-  assert.equal(whyUnlike(view, '/e', [4, 20, 30]), '');
-  assert.match(whyUnlike(view, '/e', [10, 20, 31]), /^\/e has 10 × 20 × 31 voxels and this picture is of 10 × 20 × 30/);
-  assert.match(whyUnlike(view, '/e', [20, 30]), /one size/);
-  assert.match(whyUnlike(view, '/e', null), /no shape/);
+  const why = (shape) => whyUnlike(view, '/e', shape && { shape, meaning: null });
+  assert.equal(why([10, 20, 30]), '');
+  assert.equal(why([4, 20, 30]), '');
+  assert.match(why([10, 20, 31]), /^\/e has 10 × 20 × 31 voxels and this picture is of 10 × 20 × 30/);
+  assert.match(why([20, 30]), /one size/);
+  assert.match(why(null), /no shape/);
+  assert.deepEqual([[10, 20, 30], [4, 20, 30], [10, 20, 31], [20, 30]].map((shape) => mayLie(view, shape)), [
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
+
+/* Rows and columns in units: where they start, and how long a voxel is. */
+const inUnits = (unit, [y0, dy], [x0, dx]) => ({
+  ...NO_MEANING,
+  axes: [{ unit: '', coordinates: null }, { unit, coordinates: { start: y0, step: dy } }, {
+    unit,
+    coordinates: { start: x0, step: dx },
+  }],
+});
+
+Deno.test('pictures of unlike voxels are laid at the same place where both have units', () => {
+  const fine = inUnits('um', [100, 2], [50, 1]);
+  const view = viewOf('?axis=0&index=4&x=9.5,19.5&y=3.5,7.5', [10, 20, 30], '/d', 'uint16', fine);
+  const under = (shape, meaning) => laidUnder(view, { shape, meaning });
+  const coarse = inUnits('mm', [0.1, 0.004], [0.04, 0.002]);
+  const laid = under([10, 10, 20], coarse);
+  assert.ok(!laid.exact && Math.abs(laid.rows.scale - 0.5) + Math.abs(laid.cols.offset - 5) < 1e-9);
+  assert.equal(whyUnlike(view, '/e', { shape: [10, 10, 20], meaning: coarse }), '');
+  assert.ok(mayLie(view, [10, 10, 20]) && !mayLie(view, [10, 20]));
+  const like = viewLike(view, foundOf([10, 10, 20], '/e', 'uint16', coarse));
+  const rounded = (range) => range.map((at) => Math.round(at * 100) / 100);
+  assert.deepEqual([rounded(like.x), rounded(like.y), like.flip], [[9.75, 14.75], [1.75, 3.75], []]);
+  // All of the first one, not of the second one.
+  const whole = viewLike(reduce(view, { type: 'zoom', x: null, y: null }), foundOf([10, 10, 90], '/e', 'u1', coarse));
+  assert.deepEqual([rounded(whole.x), rounded(whole.y)], [[4.75, 19.75], [-0.25, 9.75]]);
+  assert.ok(!isOutside(like) && isOutside(viewLike(view, foundOf([10, 10, 9], '/e', 'u1', coarse))));
+  // The other way round along columns.
+  const turned = viewLike(view, foundOf([10, 10, 99], '/e', 'u1', inUnits('um', [100, 4], [150, -2])));
+  assert.deepEqual([rounded(turned.x), turned.flip], [[40.25, 45.25], [2]]);
+  // Voxels of one size are laid on each other, as those without units are.
+  for (const meaning of [inUnits('um', [0, 2], [0, 1]), inUnits('s', [0, 9], [0, 9]), null]) {
+    assert.ok(under([10, 20, 30], meaning).exact);
+  }
+  assert.ok(!under([10, 20, 30], inUnits('um', [100, 4], [50, 2])).exact);
+  for (const meaning of [inUnits('s', [0, 9], [0, 9]), null]) {
+    assert.equal(under([10, 10, 20], meaning), null);
+    assert.match(whyUnlike(view, '/e', { shape: [10, 10, 20], meaning }), /one size/);
+  }
+  // A size that was typed is not that of the other one.
+  const typed = viewOf('?axis=0&voxel=5,um');
+  assert.equal(laidUnder(typed, { shape: [10, 10, 20], meaning: null }), null);
+  assert.ok(laidUnder(typed, { shape: [10, 10, 20], meaning: coarse }));
+});
+
+Deno.test('values of the nearest voxels are compared', () => {
+  const laid = { rows: { offset: 0, scale: 0.5 }, cols: { offset: -1, scale: 0.5 }, exact: false };
+  const own = cellsOf(Float64Array.from({ length: 24 }, (_, i) => i), 6);
+  const other = cellsOf(Int16Array.of(1, 2, -1, 4), 2, { fill: -1 });
+  const rows = onGrid(other, own, laid).z.map((row) => Array.from(row));
+  const [above, below] = [[NaN, NaN, 1, 1, 2, 2], [NaN, NaN, NaN, NaN, 4, 4]];
+  assert.deepEqual(rows, [above, above, below, below]);
+  assert.deepEqual(cellIn(own, 2, 4, other, laid), { row: 1, col: 1 });
+  assert.equal(cellIn(own, 2, 0, other, laid), null);
+  assert.deepEqual(pointIn(own, 3, 4, laid), { row: 1.5, col: 1 });
 });
 
 Deno.test('the other dataset has the same slice, at most its last one', () => {
@@ -104,9 +171,10 @@ Deno.test('the other dataset is shown at the same place where both have units', 
 Deno.test('cells of one grid are found in another', () => {
   const fine = cellsOf(new Float64Array(100), 10);
   const coarse = cellsOf(new Float64Array(25), 5, { rowStep: 2, colStep: 2 });
-  assert.deepEqual(cellIn(fine, 3, 9, coarse), { row: 1, col: 4 });
-  assert.deepEqual(cellIn(coarse, 1, 4, fine), { row: 2, col: 8 });
-  assert.equal(cellIn(fine, 3, 9, { ...coarse, cols: 4 }), null);
+  const laid = laidUnder(viewOf('?axis=0'), { shape: [10, 20, 30], meaning: null });
+  assert.deepEqual(cellIn(fine, 3, 9, coarse, laid), { row: 1, col: 4 });
+  assert.deepEqual(cellIn(coarse, 1, 4, fine, laid), { row: 2, col: 8 });
+  assert.equal(cellIn(fine, 3, 9, { ...coarse, cols: 4 }, laid), null);
 });
 
 Deno.test('a link has what is compared, and how', () => {

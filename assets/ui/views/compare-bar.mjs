@@ -1,7 +1,7 @@
 /* The bar over a comparison: with which dataset, in which way, both values under the pointer; and the handle of the swipe. */
 
 import { compared, MODES } from '../../model/compare.mjs';
-import { cellIn, differenceOf } from '../../model/comparison.mjs';
+import { cellIn, differenceOf, mayLie } from '../../model/comparison.mjs';
 import { cellText } from '../../model/cells.mjs';
 import { gradient } from '../../model/colormap.mjs';
 import { formatNumber } from '../../model/number-format.mjs';
@@ -11,6 +11,7 @@ import { made } from './pane.mjs';
 /** @import { Cells } from '../../model/cells.mjs' */
 /** @import { ColorMapping } from '../../model/colormap.mjs' */
 /** @import { Mode } from '../../model/compare.mjs' */
+/** @import { Laid } from '../../model/comparison.mjs' */
 /** @import { PlotArea } from '../../model/pinch.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 
@@ -100,7 +101,7 @@ export function createCompareBar({ datasets, choose, setMode, setShare }) {
     list(view);
   }
 
-  /** What there is to compare with: datasets of this size in files that are known, and the other files.
+  /** What there is to compare with: datasets that may fit in files that are known, and the other files.
    * @param {View} view */
   function list(view) {
     const target = compared(view.compare);
@@ -109,10 +110,9 @@ export function createCompareBar({ datasets, choose, setMode, setShare }) {
     );
     const groups = files.map((file) => {
       const known = datasets.known(file)?.list;
-      const fitting = (known || []).filter((record) =>
-        record.browsable && record.shape.length === view.shape.length &&
-        record.shape[view.rows] === view.shape[view.rows] && record.shape[view.cols] === view.shape[view.cols]
-      ).map((record) => record.dataset);
+      const fitting = (known || []).filter((record) => record.browsable && mayLie(view, record.shape)).map((record) =>
+        record.dataset
+      );
       if (target && target.file === file && !fitting.includes(target.dataset)) fitting.unshift(target.dataset);
       return { file, known: Boolean(known), fitting };
     });
@@ -140,9 +140,10 @@ export function createCompareBar({ datasets, choose, setMode, setShare }) {
   }
 
   /** The values of both datasets in a cell of the first one, and their difference.
-   * @param {Cells | null} own @param {Cells | null} other @param {number} row @param {number} col */
-  function showValues(own, other, row, col) {
-    const at = own && other && cellIn(own, row, col, other);
+   * @param {Cells | null} own @param {Cells | null} other @param {number} row @param {number} col
+   * @param {Laid | null} laid */
+  function showValues(own, other, row, col, laid) {
+    const at = own && other && laid && cellIn(own, row, col, other, laid);
     if (!own || !other || !at || row >= own.rows || col >= own.cols) {
       values.textContent = '';
       return;

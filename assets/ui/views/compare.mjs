@@ -1,7 +1,18 @@
-/* A second dataset in the same slice, zoom and window: beside the picture, or over it by swipe, as difference, or blended. */
+/* A second dataset at the same place, in the same window: beside the picture, or over it by swipe, as difference, or blended. */
 
 import { compared } from '../../model/compare.mjs';
-import { differenceMapping, differenceOf, indexLike, viewLike, whyUnlike } from '../../model/comparison.mjs';
+import {
+  differenceMapping,
+  differenceOf,
+  indexLike,
+  isOutside,
+  laidUnder,
+  onGrid,
+  placeIn,
+  pointIn,
+  viewLike,
+  whyUnlike,
+} from '../../model/comparison.mjs';
 import { isTransposed } from '../../model/plane.mjs';
 import { createCanvas } from '../../render/canvas.mjs';
 import { codesOf } from '../../render/codes.mjs';
@@ -13,8 +24,11 @@ import { createShapes } from './shapes.mjs';
 /** @import { Failure } from '../../data/api.mjs' */
 /** @import { Cells } from '../../model/cells.mjs' */
 /** @import { ColorMapping } from '../../model/colormap.mjs' */
+/** @import { Along } from '../../model/axes.mjs' */
+/** @import { Laid } from '../../model/comparison.mjs' */
 /** @import { PlotArea } from '../../model/pinch.mjs' */
 /** @import { Found, View } from '../../model/view.mjs' */
+/** @import { Range } from '../../model/viewport.mjs' */
 /** @import { ViewsParts } from '../views.mjs' */
 
 /** @typedef {ReturnType<typeof createCompare>} Compare */
@@ -30,7 +44,10 @@ export function createCompare(parts) {
   let lookup = '';
   /** What is to be seen of it. @type {Cells | null} */
   let cells = null;
-  /** What lies over the picture. @type {{cells: Cells, mapping: ColorMapping} | null} */
+  /** How it lies under the picture. @type {Laid | null} */
+  let laid = null;
+  /** What lies over the picture, and how; `under` is null for what is in its voxels.
+   * @type {{cells: Cells, mapping: ColorMapping, under: Laid | null} | null} */
   let painted = null;
 
   const bar = createCompareBar({
@@ -67,7 +84,7 @@ export function createCompare(parts) {
   over.setAttribute('aria-hidden', 'true');
   // What is over the picture covers its shapes.
   const shapes = createShapes();
-  const canvas = createCanvas({ area: () => shifted(plot.area()) });
+  const canvas = createCanvas({ area: () => paintedArea(plot.area()) });
   canvas.start(over);
   tools.attach({ frame: null, view: () => null, area: () => null, redraw: drawShapes });
 
@@ -97,17 +114,27 @@ export function createCompare(parts) {
     return area && { ...area, left: area.left + frame.offsetLeft, top: area.top + frame.offsetTop };
   }
 
+  /** The same in the voxels of what is painted. @param {PlotArea | null} area @returns {PlotArea | null} */
+  function paintedArea(area) {
+    const box = shifted(area);
+    const under = painted && painted.under;
+    if (!box || !under) return box;
+    /** @param {Range} range @param {Along} along @returns {Range} */
+    const moved = ([from, to], along) => [placeIn(along, from), placeIn(along, to)];
+    return { ...box, x: moved(box.x, under.cols), y: moved(box.y, under.rows) };
+  }
+
   /* Paint what there is; null where that is nothing yet. */
   function draw() {
     const view = store.current();
     const mapping = colors.current();
-    if (!view || !mapping || !cells) return null;
+    if (!view || !mapping || !cells || !laid) return null;
     if (view.mode === 'side') return pane.paint(cells, mapping);
-    if (view.mode !== 'difference') return paintOver(cells, mapping);
+    if (view.mode !== 'difference') return paintOver(cells, mapping, laid.exact ? null : laid);
     const { drawn, covered } = machine.state();
     const own = drawn && !covered && drawn.cells;
-    const isOfSlice = own && own.meta.selection === sliceOf(view, cells) && own.rows === cells.rows &&
-      own.cols === cells.cols;
+    const isOfGrid = own && (!laid.exact || own.rows === cells.rows && own.cols === cells.cols);
+    const isOfSlice = own && isOfGrid && own.meta.selection === sliceOf(view, laid.exact ? cells : own);
     const isAlike = isOfSlice && (own.step === 1 || own.meta.pool === cells.meta.pool);
     if (isOfSlice && !isAlike) bar.say('They are pooled in different ways: zoom in to see the difference.');
     // The picture's own values come when it rests.
@@ -115,13 +142,13 @@ export function createCompare(parts) {
       hideOver();
       return null;
     }
-    const difference = differenceOf(own, cells);
+    const difference = differenceOf(own, laid.exact ? cells : onGrid(cells, own, laid));
     const scale = differenceMapping(difference);
     bar.showScale(scale);
     return paintOver(difference, scale);
   }
 
-  /** The selection of the first dataset for cells of the second one, whose sliced dimensions may end before.
+  /** The selection of the first dataset for cells of either one: sliced dimensions of the second one may end before.
    * @param {View} view @param {Cells} of */
   function sliceOf(view, of) {
     return of.meta.selection.split(',').map((item, d) =>
@@ -129,9 +156,9 @@ export function createCompare(parts) {
     ).join(',');
   }
 
-  /** @param {Cells} what @param {ColorMapping} mapping */
-  function paintOver(what, mapping) {
-    painted = { cells: what, mapping };
+  /** @param {Cells} what @param {ColorMapping} mapping @param {Laid | null} [under] */
+  function paintOver(what, mapping, under = null) {
+    painted = { cells: what, mapping, under };
     over.hidden = false;
     const { rows, cols, step, rowStep, colStep, row0, col0 } = what;
     const codes = what.pixels || codesOf(what, mapping);
@@ -164,7 +191,7 @@ export function createCompare(parts) {
     const { mode } = view;
     bar.placeHandle(mode === 'swipe' && painted ? box : null);
     if (!painted) return;
-    canvas.draw(box);
+    canvas.draw(paintedArea(area));
     shapes.node.classList.remove('hidden');
     drawShapes();
     over.style.opacity = mode === 'overlay' ? String(bar.share()) : '1';
@@ -202,23 +229,26 @@ export function createCompare(parts) {
       return;
     }
     const { found } = other;
-    const why = whyUnlike(view, found.record.dataset, found.record.shape);
-    say(why);
-    if (why) {
+    const { dataset, shape } = found.record;
+    const meaning = found.meaning || null;
+    laid = laidUnder(view, { shape, meaning });
+    const like = laid && viewLike(view, found);
+    const isAway = like && isOutside(like);
+    say(isAway ? 'There is nothing of ' + dataset + ' at this place.' : whyUnlike(view, dataset, { shape, meaning }));
+    if (!like || isAway) {
       values.clear();
       pane.clear();
       cells = null;
       return;
     }
-    const like = viewLike(view, found);
     const isSide = view.mode === 'side';
     if (isSide) hideOver();
     else pane.clear();
-    pane.place(like, null);
+    pane.place(like, null, view);
     const { axis } = like;
     if (axis !== null && like.position[axis] !== indexLike(view, like, axis)) {
       const ends = like.position[axis] ? ' ends at slice ' : ' begins at slice ';
-      bar.say(found.record.dataset + ends + like.position[axis] + ', which is shown.');
+      bar.say(dataset + ends + like.position[axis] + ', which is shown.');
     }
     const pixels = pane.pixels();
     if (!isSide) values.update(like, cellsOf(view), requestedAt);
@@ -237,6 +267,7 @@ export function createCompare(parts) {
     pane.clear();
     hideOver();
     cells = null;
+    laid = null;
   }
 
   function schedule() {
@@ -269,8 +300,14 @@ export function createCompare(parts) {
     setOpen,
     /** @param {PlotArea | null} area */
     onPlaced: (area) => isOpen && placeOver(area),
-    /** Both values under the pointer. @param {number} row @param {number} col */
-    onHover: (row, col) => isOpen && bar.showValues(machine.state().drawn?.cells || null, cells, row, col),
+    /** Both values under the pointer, whose place the second picture marks. @param {number} row @param {number} col */
+    onHover: (row, col) => {
+      if (!isOpen) return;
+      const own = machine.state().drawn?.cells || null;
+      bar.showValues(own, cells, row, col, laid);
+      pane.mark(own && laid && pointIn(own, row, col, laid));
+    },
+    onUnhover: () => isOpen && pane.mark(null),
     /** The second dataset has changed on disk. @param {number} generation @param {string} version */
     onVersion: (generation, version) => {
       if (!other || other.found.generation !== generation) return;

@@ -2,7 +2,7 @@
 
 import { aspectOf, axisOf, coordinateText, nameOf } from '../../model/axes.mjs';
 import { placeOf, voxelAt } from '../../model/linked.mjs';
-import { areaOf, zoomedAt } from '../../model/pane-area.mjs';
+import { areaOf, rangesOf, zoomedAt } from '../../model/pane-area.mjs';
 import { gripOf, moveGrip } from '../../model/pinch.mjs';
 import { isTransposed } from '../../model/plane.mjs';
 import { createCanvas } from '../../render/canvas.mjs';
@@ -64,6 +64,8 @@ export function createPane(id, tools, on, title = null) {
 
   /** @type {View | null} */
   let view = null;
+  /** In whose voxels pointer, zoom and shapes count; of a comparison the main picture's. @type {View | null} */
+  let base = null;
   /** @type {PlotArea | null} */
   let area = null;
   /** @type {{cells: Cells, mapping: ColorMapping} | null} */
@@ -71,11 +73,17 @@ export function createPane(id, tools, on, title = null) {
   let tickText = '';
 
   /** The plane as it is requested: ticks, crosshair and slider follow at once, what is painted lies where the axes have it.
-   * @param {View} next @param {Voxel | null} point */
-  function place(next, point) {
+   * @param {View} next @param {Voxel | null} point @param {View} [counted] */
+  function place(next, point, counted = next) {
     view = next;
+    base = counted;
     layOut();
     label();
+    mark(point);
+  }
+
+  /** The crosshair. @param {Voxel | null} point */
+  function mark(point) {
     const at = area && point && placeOf(area, point.row, point.col);
     cross.hidden = !at;
     if (!at) return;
@@ -110,7 +118,13 @@ export function createPane(id, tools, on, title = null) {
 
   function drawShapes() {
     const of = on.drawn();
-    if (area && of) shapes.draw(tools.sketchOf(of), isTransposed(of), area);
+    const box = pointed();
+    if (box && of) shapes.draw(tools.sketchOf(of), isTransposed(of), box);
+  }
+
+  /** The area in the voxels of `base`. @returns {PlotArea | null} */
+  function pointed() {
+    return area && base && base !== view ? { ...area, ...rangesOf(base) } : area;
   }
 
   function label() {
@@ -169,15 +183,16 @@ export function createPane(id, tools, on, title = null) {
   }
 
   const count = () => ({
-    rows: view ? view.shape[view.rows] : 1,
-    cols: view ? view.shape[view.cols] : 1,
+    rows: base ? base.shape[base.rows] : 1,
+    cols: base ? base.shape[base.cols] : 1,
   });
 
   /** @param {{clientX: number, clientY: number}} event */
   function toPoint(event) {
-    if (!area) return;
+    const at = pointed();
+    if (!at) return;
     const { left, top } = local(event);
-    on.point(voxelAt(area, left, top, count()));
+    on.point(voxelAt(at, left, top, count()));
   }
 
   /** The area in px of the window, as a grip is. @param {PlotArea} of @returns {PlotArea} */
@@ -193,13 +208,14 @@ export function createPane(id, tools, on, title = null) {
     if (touches.has(event.pointerId)) touches.set(event.pointerId, event);
   }, true);
   frame.addEventListener('lostpointercapture', ({ pointerId }) => touches.delete(pointerId));
-  tools.attach({ frame, view: on.drawn, area: () => area, redraw: drawShapes });
+  tools.attach({ frame, view: on.drawn, area: pointed, redraw: drawShapes });
   frame.addEventListener('pointerdown', (event) => {
-    if (!area || (event.pointerType === 'mouse' && event.button > 1)) return;
+    const at = pointed();
+    if (!at || (event.pointerType === 'mouse' && event.button > 1)) return;
     touches.set(event.pointerId, event);
     frame.setPointerCapture(event.pointerId);
     const pans = touches.size === 2 || event.shiftKey || event.button === 1;
-    if (pans) drag = { kind: 'pan', grip: gripOf(Array.from(touches.values()).slice(0, 2)), area: ofWindow(area) };
+    if (pans) drag = { kind: 'pan', grip: gripOf(Array.from(touches.values()).slice(0, 2)), area: ofWindow(at) };
     else {
       drag = { kind: 'point' };
       if (event.pointerType !== 'touch') toPoint(event);
@@ -236,9 +252,10 @@ export function createPane(id, tools, on, title = null) {
     event.stopPropagation();
     const lines = event.deltaMode === 1 ? 40 : event.deltaMode === 2 ? 400 : 1;
     if (event.ctrlKey || event.metaKey) {
-      if (!area) return;
+      const at = pointed();
+      if (!at) return;
       const { left, top } = local(event);
-      const zoomed = zoomedAt(area, left, top, Math.exp(event.deltaY * lines * WHEEL_ZOOM), count());
+      const zoomed = zoomedAt(at, left, top, Math.exp(event.deltaY * lines * WHEEL_ZOOM), count());
       if (zoomed) on.zoom(zoomed.x, zoomed.y);
       else on.showAll();
       return;
@@ -259,11 +276,12 @@ export function createPane(id, tools, on, title = null) {
     node,
     band,
     place,
+    mark,
     paint,
     recolor,
     clear,
     view: () => view,
-    area: () => area,
+    area: pointed,
     shown: () => shown,
     /** @param {string} text */
     say: (text) => {
