@@ -79,11 +79,9 @@ def check_strength(password: str, name: str) -> None:
         raise BadRequest(f"The password is too long; choose one of at most {LONGEST} characters.")
     if not password.isprintable():
         raise BadRequest("The password has a control character; leave it out.")
-    weak = weakness(password)
+    weak = weakness(password, name)
     if weak is not None:
-        raise BadRequest(f"The password {weak}; choose another, such as four words.")
-    if name and name.casefold() in password.casefold() and len(password) < SHORTEST + len(name):
-        raise BadRequest("The password is mostly the name; choose another, such as four words.")
+        raise BadRequest(f"The password {weak}. Choose another, such as four words.")
 
 
 def _hash_of_nothing(hasher: PasswordHasher) -> str:

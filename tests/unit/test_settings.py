@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from dashboard.errors import SetupError
 from dashboard.settings import PREFIX, Settings, describe, is_loopback, load_settings
-from dashboard.weak_secrets import weakness
 
 
 def test_defaults() -> None:
@@ -129,19 +127,9 @@ def test_a_variable_that_would_be_ignored_is_refused(
     "token",
     ["a" * 32, "changemechangeme", "1234567890123456", "ABCDEFGHIJKLMNOP", "qwertyuiopasdfgh"],
 )
-def test_a_token_that_is_a_pattern_is_refused(token: str) -> None:
-    with pytest.raises(SetupError, match=r"LAMELLA_TOKEN is not valid: it .*; take random"):
+def test_a_token_that_is_easy_to_guess_is_refused(token: str) -> None:
+    with pytest.raises(SetupError, match=r"LAMELLA_TOKEN is not valid: it is easy.*; take random"):
         load_settings({"token": token})
-    assert weakness(token[::-1]) is not None
-
-
-def test_random_secrets_are_no_patterns() -> None:
-    random = np.random.default_rng(5)
-    for _ in range(500):
-        assert weakness(random.bytes(8).hex()) is None
-        assert weakness("".join(map(str, random.integers(0, 10, 24)))) is None
-    for text in ("four words of hers", "correct-horse-battery", "tr0ub4dor&3-2026"):
-        assert weakness(text) is None
 
 
 def test_settings_cannot_be_changed() -> None:
