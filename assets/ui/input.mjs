@@ -82,5 +82,5 @@ function handledByFocus(event) {
   const byKeyboard = node.matches(':focus-visible');
   if (event.key === ' ') return byKeyboard && Boolean(node.closest('button, a, input'));
   const selector = 'input[type=radio], [role=tab], .tab-panel [role=slider], #histogram [role=slider]';
-  return byKeyboard && node.matches(selector);
+  return byKeyboard && !event.ctrlKey && !event.metaKey && node.matches(selector);
 }

@@ -76,7 +76,10 @@ export function createTools(parts) {
     }
     if (!isMode(active) && !layer) {
       mark();
+      // Until it is there, a drag is no zoom.
+      if (!byTouch) plot.setDragMode(false);
       if (!(await load())) active = drag;
+      if (!byTouch) plot.setDragMode(drag);
     }
     mark();
     layer?.onTool();

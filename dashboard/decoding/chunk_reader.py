@@ -243,7 +243,8 @@ class ChunkReader:
             needed = [batch.span(n, spans, share) for n in left]
             read, read_s = self.reads.read(self.fd, needed)
             read_at = time.perf_counter()
-            waited_s = max(read_at - began - read_s, 0.0)
+            read_s = min(read_s, read_at - began)
+            waited_s = read_at - began - read_s
             able = [n for n, data in zip(left, read, strict=True) if data is not None]
             found = batch.decode(able, [data for data in read if data is not None])
             decoding = time.perf_counter() - read_at - found.waited_s

@@ -63,6 +63,17 @@ def test_a_dragged_handle_repaints_from_memory(viewer: Any, served: Any) -> None
     assert float(viewer.page.input_value("#window-hi")) == pytest.approx(high, rel=1e-5)
 
 
+def test_a_handle_that_has_the_focus_leaves_undo_its_keys(viewer: Any) -> None:
+    histogram(viewer, f"{SCAN}&window=200,1500")
+    viewer.page.keyboard.press("Tab")
+    viewer.page.focus("#histogram [role=slider]")
+    viewer.page.keyboard.press("ArrowUp")
+    viewer.until("() => String(lamella.viewer.current().window) !== '200,1500'")
+    viewer.page.wait_for_timeout(1200)
+    viewer.page.keyboard.press("Control+z")
+    viewer.until("() => String(lamella.viewer.current().window) === '200,1500'")
+
+
 def test_a_drag_between_the_handles_moves_both(viewer: Any) -> None:
     histogram(viewer, f"{SCAN}&window=200,1500")
     (x, high), (_, low) = middle(viewer, "hi"), middle(viewer, "lo")

@@ -54,6 +54,30 @@ def shapes(viewer: Any) -> int:
     return count
 
 
+def test_a_drag_while_the_tools_are_loaded_is_no_zoom(viewer: Any) -> None:
+    pending: list[Any] = []
+    address = re.compile(r"tools/layer\b")
+    viewer.page.route(address, lambda route: pending.append(route))  # noqa: PLW0108  # Playwright marks it
+    viewer.load(f"{SCAN}&axis=0&index=20")
+    viewer.settled()
+    before = viewer.trace["x"]
+    viewer.page.keyboard.press("l")
+    viewer.until("() => document.querySelector('#tool-line[aria-pressed=true]')")
+    drag(viewer, (20, 30), (60, 80))
+    assert viewer.trace["x"] == before
+    assert len(pending) == 1
+    pending[0].continue_()
+    viewer.page.unroute(address)
+    viewer.until("() => document.querySelector('.plot-frame.with-tool')")
+    drag(viewer, (20, 30), (60, 80))
+    assert len(tools(viewer)) == 1
+    viewer.page.keyboard.press("Delete")
+    viewer.page.keyboard.press("l")
+    # Without a tool it is one again.
+    drag(viewer, (20, 30), (60, 80))
+    viewer.until("(before) => lamella.plot.area().x[0] > before", before[0])
+
+
 def test_a_line_is_drawn_moved_and_removed(scan: Any) -> None:
     before = scan.trace["x"]
     choose(scan, "line")

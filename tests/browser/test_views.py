@@ -237,7 +237,9 @@ def test_fingers_move_the_point(phone: Any) -> None:
     assert viewer.page.evaluate("() => lamella.viewer.current().position[2]") == pytest.approx(
         75, abs=2
     )
-    viewer.page.tap("#tool-line")
+    # A tap that follows such a sequence of events at once is none to the browser.
+    viewer.page.click("#tool-line")
+    viewer.until("() => !document.querySelector('.plot-frame.with-tool')")
     viewer.page.locator("#view-below").scroll_into_view_if_needed()
     # Two fingers zoom all views.
     x, y = place(viewer, "#view-below", 0.5, 0.5)

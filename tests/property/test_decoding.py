@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as made
 
@@ -38,6 +38,9 @@ def packed(draw: st.DrawFn) -> tuple[Any, dict[str, Any]]:
             # Mostly one that occurs.
             element = made.from_dtype(dtype)
             attrs[name] = dtype.type(draw(st.sampled_from(values.tolist()) | element))
+    # With a missing one that is NaN, xarray forgets what an offset asks of the type.
+    missing = [attrs[name] for name in ("_FillValue", "missing_value") if name in attrs]
+    assume("add_offset" not in attrs or not any(np.isnan(value) for value in missing))
     if dtype.kind in "iu":
         other = draw(st.sampled_from([None, "true", "false"]))
         if other is not None:

@@ -31,7 +31,8 @@ export function createControls(host, on) {
   let view = null;
   const custom = field('Percent left out at either end', '%', (text) => {
     const value = number(text);
-    if (value !== null && value >= 0 && value < 50) on.percent(value);
+    if (!text.trim()) say('');
+    else if (value !== null && value >= 0 && value < 50) on.percent(value);
     else say('A percentage is a number from 0 up to 50.');
   });
   const presets = PERCENTS.map((percent) =>
