@@ -237,7 +237,7 @@ def test_fingers_move_the_point(phone: Any) -> None:
     assert viewer.page.evaluate("() => lamella.viewer.current().position[2]") == pytest.approx(
         75, abs=2
     )
-    # A tap that follows such a sequence of events at once is none to the browser.
+    # A click: the first tap after synthetic touches that draw gives no click here, the second one does.
     viewer.page.click("#tool-line")
     viewer.until("() => !document.querySelector('.plot-frame.with-tool')")
     viewer.page.locator("#view-below").scroll_into_view_if_needed()
