@@ -191,6 +191,7 @@ export function start(config) {
     canvas,
     patch,
     isCovered: () => machine.state().covered,
+    most: (view) => views.mostOf(view),
     on: {
       zoom: (x, y) => viewer.setZoom(x, y),
       reset: () => viewer.showAll(),
@@ -214,7 +215,13 @@ export function start(config) {
     views.onColors();
   });
   const frames = createFrameCache();
-  const display = createDisplay({ config, clock, bandwidth, onChange: () => picture.onScreenChange() });
+  const display = createDisplay({
+    config,
+    clock,
+    bandwidth,
+    onChange: () => picture.onScreenChange(),
+    most: (view) => views.mostOf(view),
+  });
   const drawing = { clock, machine, loader, telemetry, plot, display, colors, player, pipeline, viewerId };
   const scrubber = createScrubber({
     ...drawing,

@@ -1,6 +1,6 @@
 /* The dimensions of a dataset in units: their names, coordinates, ticks, and the size of a voxel. */
 
-import { niceTicks } from './colorbar.mjs';
+import { roundTicks } from './colorbar.mjs';
 import { formatNumber } from './number-format.mjs';
 import { conversion, displayUnit, metres, symbolOf } from './units.mjs';
 /** @import { AxisMeaning, Coordinates } from './meaning.mjs' */
@@ -142,7 +142,7 @@ export function axisTicks(axis, range, count) {
     const step = coordinates.step * display.factor;
     const ends = range.map((position) => start + step * position).sort((a, b) => a - b);
     if (!(ends[1] > ends[0])) return null;
-    const values = niceTicks(ends[0], ends[1], count).filter((value) => value >= ends[0] && value <= ends[1]);
+    const values = roundTicks(ends[0], ends[1], count).filter((value) => value >= ends[0] && value <= ends[1]);
     return {
       positions: values.map((value) => (value - start) / step || 0),
       texts: values.map((v) => formatNumber(v, 12)),

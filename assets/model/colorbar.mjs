@@ -15,10 +15,26 @@ import { formatExact, formatNumber } from './number-format.mjs';
 
 // The colour bar has space for this many characters beside it.
 const LONGEST_TICK = 8;
+// A step is at most 2.5 times as long as the range by their count: of so many there is one in it.
+const SURE_COUNT = 3;
 
-/** Round numbers between lo and hi, about `count` of them.
+/** Round numbers between lo and hi, about `count` of them; both ends where there is none.
  * @param {number} lo @param {number} hi @param {number} count @returns {number[]} */
 export function niceTicks(lo, hi, count) {
+  const values = roundTicks(lo, hi, count);
+  return values.length ? values : [lo, hi];
+}
+
+/** Round numbers between lo and hi, about `count` of them, and at least one if there is any between them.
+ * @param {number} lo @param {number} hi @param {number} count @returns {number[]} */
+export function roundTicks(lo, hi, count) {
+  const values = steppedTicks(lo, hi, count);
+  // A step that is as long as the range may lead from below it to above it.
+  return values.length || count >= SURE_COUNT ? values : roundTicks(lo, hi, count + 1);
+}
+
+/** @param {number} lo @param {number} hi @param {number} count @returns {number[]} */
+function steppedTicks(lo, hi, count) {
   const rough = hi / count - lo / count;
   const power = Math.pow(10, Math.floor(Math.log10(rough)));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999) || rough;
@@ -32,7 +48,7 @@ export function niceTicks(lo, hi, count) {
     if (Math.abs(tick) < step * 1e-9) values.push(0);
     else if (tick !== values[values.length - 1]) values.push(tick);
   }
-  return values.length ? values : [lo, hi];
+  return values;
 }
 
 /** @param {number} lo @param {number} hi @returns {number[]} */

@@ -58,6 +58,10 @@ function parseIndex(text, length, what, otherwise, notes, fromEnd = false) {
   return index;
 }
 
+/** The index that a dimension has while nobody has chosen one. The shape may be that of a listing from before the file changed.
+ * @param {readonly number[]} shape @param {Start | null} start @param {number} d */
+export const firstIndex = (shape, start, d) => Math.min(start?.index[d] ?? Math.floor(shape[d] / 2), shape[d] - 1);
+
 /** Axis, plane, position and range for a shape: as the link requests, else as `start` has them, else the middle of the
  * first axis. `notes` has a sentence for each request that does not fit the dataset.
  * @param {readonly number[]} shape @param {Link} link @param {Start | null} [start]
@@ -66,8 +70,7 @@ export function resolvePlane(shape, link, start = null) {
   /** @type {string[]} */
   const notes = [];
   const rank = shape.length;
-  // The shape may be that of a listing from before the file changed.
-  const position = shape.map((n, d) => Math.min(start?.index[d] ?? Math.floor(n / 2), n - 1));
+  const position = shape.map((_, d) => firstIndex(shape, start, d));
   const found = (link.selection && fromSelection(shape, link, link.selection, position, notes)) ||
     fromAxis(shape, link, start, position, notes);
   const plane = withSides(shape, link, found, notes);

@@ -7,6 +7,8 @@
    screen in the planes beside the main one alone, is the view's `depth`. */
 
 import { axisOf, voxelLength } from './axes.mjs';
+import { firstIndex } from './link-plane.mjs';
+import { startOf } from './meaning.mjs';
 /** @import { View } from './view.mjs' */
 /** @import { PlotArea } from './pinch.mjs' */
 /** @import { Range } from './viewport.mjs' */
@@ -61,6 +63,13 @@ function around(at, span, count) {
   return [start, start + span];
 }
 
+/** The voxel in the middle of a range. @param {Range} range @param {number} count */
+const middleOf = ([from, to], count) => Math.min(Math.max(Math.round((from + to) / 2), 0), count - 1);
+
+/** Whether the index of a dimension was chosen: it is not the one that the dataset was opened with.
+ * @param {Located} view @param {number} d */
+const isChosen = ({ shape, meaning, position }, d) => position[d] !== firstIndex(shape, startOf(shape, meaning), d);
+
 /** @param {Range} range @param {number} at */
 const has = (range, at) => at >= range[0] - 1e-6 && at <= range[1] + 1e-6;
 
@@ -82,7 +91,7 @@ function followed(view) {
 export function opened(view) {
   const position = view.position.slice();
   for (const [range, d] of /** @type {const} */ ([[view.y, view.rows], [view.x, view.cols]])) {
-    if (range && !has(range, position[d])) position[d] = Math.round((range[0] + range[1]) / 2);
+    if (range && !has(range, position[d])) position[d] = middleOf(range, view.shape[d]);
   }
   return Object.assign({ position }, ranged(Object.assign({}, view, { position }), new Map()));
 }
@@ -113,8 +122,8 @@ function isWhole(range, length) {
 }
 
 /** What goes along to another plane of the same dataset: each dimension keeps its range, one that comes onto the screen
- * gets one as long as the others', and one that leaves it is sliced in the middle of what was in view, unless the point is
- * in view. @param {Located & Pick<View, 'views'>} view @param {Pick<View, 'axis' | 'rows' | 'cols'>} to
+ * gets one as long as the others', and one that leaves it is sliced in the middle of what was in view, unless an index in
+ * view was chosen. @param {Located & Pick<View, 'views'>} view @param {Pick<View, 'axis' | 'rows' | 'cols'>} to
  * @returns {RangeChange} */
 function carried(view, to) {
   const position = view.position.slice();
@@ -125,7 +134,8 @@ function carried(view, to) {
   if (view.axis !== null && view.depth) ranges.set(view.axis, view.depth);
   for (const [d, range] of ranges) {
     const leaves = d !== to.rows && d !== to.cols;
-    if (leaves && !has(range, position[d])) position[d] = Math.round((range[0] + range[1]) / 2);
+    const stays = has(range, position[d]) && (view.views === 3 || isChosen(view, d));
+    if (leaves && !stays) position[d] = middleOf(range, view.shape[d]);
   }
   const [[like, model]] = ranges;
   const moved = Object.assign({}, view, { position });

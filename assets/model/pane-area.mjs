@@ -6,32 +6,41 @@
 
 /** @typedef {{width: number, height: number}} Size In px. */
 
-const MIN_SIDE = 40;
-const MARGIN = { left: 44, right: 14, top: 8, bottom: 20 };
+/* A side that would be shorter (px) is filled instead. */
+export const MIN_SIDE = 40;
+const MARGIN = { left: 58, right: 14, top: 8, bottom: 34 };
 
 /** All voxels of a dimension. @param {Pick<View, 'shape'>} view @param {number} d @returns {Range} */
 const all = ({ shape }, d) => [-0.5, shape[d] - 0.5];
 
+/** What a frame of a size has for the picture itself. @param {Size} size @returns {Size} */
+export const spaceOf = ({ width, height }) => ({
+  width: Math.max(width - MARGIN.left - MARGIN.right, 0),
+  height: Math.max(height - MARGIN.top - MARGIN.bottom, 0),
+});
+
 /** Where a plane lies in a frame of a size, with its ticks at the left and below; null where there is no space.
  * @param {Pick<View, 'shape' | 'rows' | 'cols' | 'x' | 'y' | 'flip'>} view @param {Size} size
  * @param {number | null} aspect Height of a voxel by its width; null where the picture fills the frame.
- * @returns {PlotArea | null} */
-export function areaOf(view, size, aspect) {
-  const space = {
-    w: size.width - MARGIN.left - MARGIN.right,
-    h: size.height - MARGIN.top - MARGIN.bottom,
-  };
-  if (space.w < 8 || space.h < 8) return null;
+ * @param {{most?: number, beside?: {left?: number, top?: number}}} [how] The most px for a column, and where in the frame the
+ *   picture is preferred instead of the middle. @returns {PlotArea | null} */
+export function areaOf(view, size, aspect, { most = Infinity, beside = {} } = {}) {
+  const space = spaceOf(size);
+  if (space.width < 8 || space.height < 8) return null;
   const x = view.x || all(view, view.cols);
   const y = view.y || all(view, view.rows);
   const ratio = (x[1] - x[0]) / ((y[1] - y[0]) * (aspect || 1));
-  const wide = Math.min(space.w, space.h * ratio);
-  const inShape = aspect !== null && Math.min(wide, wide / ratio) >= Math.min(MIN_SIDE, space.w, space.h);
-  const width = inShape ? Math.round(wide) : space.w;
-  const height = inShape ? Math.round(wide / ratio) : space.h;
+  const wide = Math.min(space.width, space.height * ratio);
+  const inShape = aspect !== null && Math.min(wide, wide / ratio) >= Math.min(MIN_SIDE, space.width, space.height);
+  const shown = Math.min(wide, most * (x[1] - x[0]));
+  const width = inShape ? Math.max(Math.round(shown), 1) : space.width;
+  const height = inShape ? Math.max(Math.round(shown / ratio), 1) : space.height;
+  /** @param {number} least @param {number} free @param {number} [preferred] */
+  const start = (least, free, preferred = least + free / 2) =>
+    Math.floor(Math.min(Math.max(preferred, least), least + free));
   return {
-    left: MARGIN.left + Math.floor((space.w - width) / 2),
-    top: MARGIN.top + Math.floor((space.h - height) / 2),
+    left: start(MARGIN.left, space.width - width, beside.left),
+    top: start(MARGIN.top, space.height - height, beside.top),
     width,
     height,
     ...rangesOf(view),

@@ -29,6 +29,21 @@ export function projectionOf({ project, kind, axis, shape }) {
   return chosen && axis !== null ? { ...chosen, count: Math.min(chosen.count, shape[axis], MAX_SLICES) } : null;
 }
 
+/** A sentence where a view has a projection of more slices than there are, or has none across which there is one; else empty.
+ * @param {Pick<View, 'project' | 'kind' | 'axis' | 'shape'>} view @param {string} who What asks for it. */
+export function projectionNote(view, who) {
+  const asked = parseProjection(view.project);
+  if (!asked) return '';
+  const shown = projectionOf(view);
+  const wish = who + ' asks for the ' + NAMES[asked.reduction] + ' of ' + asked.count + ' slices, but ';
+  if (!shown || view.axis === null) return wish + 'this picture has none to project.';
+  if (shown.count === asked.count) return '';
+  const most = shown.count === view.shape[view.axis]
+    ? 'there are only ' + shown.count + ' along this axis'
+    : 'at most ' + shown.count + ' are projected';
+  return wish + most + ': this is of ' + shown.count + '.';
+}
+
 /** What a request for slices says of it: the axis only where it is not the first dimension that is fixed.
  * @param {Pick<View, 'project' | 'kind' | 'axis' | 'shape' | 'rows' | 'cols'>} view
  * @returns {{project?: string, axis?: number}} */

@@ -9,7 +9,7 @@ import { flipped, transposed } from './plane.mjs';
 import { isDecodable, startOf } from './meaning.mjs';
 import { OPACITY } from './overlay.mjs';
 import { formatTools, parseTools, planeOf } from './tools.mjs';
-import { scaleOf } from './projection.mjs';
+import { projectionNote, scaleOf } from './projection.mjs';
 import { PARTS, POOLS } from './viewport.mjs';
 /** @import { Link } from './address.mjs' */
 /** @import { Mode } from './compare.mjs' */
@@ -328,7 +328,8 @@ export function createView(found, link, before, keepNorm) {
   const warnings = record.reason ? [record.reason] : [];
   const unknown = Object.entries({ tools: wrong, frozen: profiles.wrong }).filter(([, items]) => items.length)
     .map(([key, items]) => 'The link has “' + shorten(items.join(';')) + '” for ' + key + ', which is not understood.');
-  return { view, notes: (link.unknown || []).concat(unknown, plane.notes, warnings) };
+  const projection = projectionNote(view, 'The link');
+  return { view, notes: (link.unknown || []).concat(unknown, plane.notes, projection || [], warnings) };
 }
 
 /** A view with two more planes through the point of a link, where it has an axis.

@@ -35,9 +35,17 @@ const LONGEST_MS = 20_000;
 const RESIZE_MS = 200;
 
 /** `config.restCells` is the most cells at rest, `onChange()` is called a moment after the plot or the density of the
- * screen has changed. @param {{config: {restCells: number}, clock: Clock,
- *   bandwidth: Pick<Bandwidth, 'maxCells' | 'transferMs'>, onChange: () => void, screen?: () => Screen}} parts */
-export function createDisplay({ config, clock, bandwidth, onChange, screen = currentScreen }) {
+ * screen has changed; `most(view)` the most px that a column of a view has. @param {{config: {restCells: number}, clock: Clock,
+ *   bandwidth: Pick<Bandwidth, 'maxCells' | 'transferMs'>, onChange: () => void, screen?: () => Screen,
+ *   most?: (view: View) => number}} parts */
+export function createDisplay({
+  config,
+  clock,
+  bandwidth,
+  onChange,
+  screen = currentScreen,
+  most = () => Infinity,
+}) {
   const rest = createDrawingBudget(REST_MS, FIRST_AT_REST);
   const motion = createDrawingBudget(FRAME_MS, FIRST_IN_MOTION);
   let timer = 0;
@@ -58,7 +66,7 @@ export function createDisplay({ config, clock, bandwidth, onChange, screen = cur
     const { shape, rows, cols, x, y } = view;
     const { plotWidth, plotHeight } = boxOf(
       { shape: [shape[rows], shape[cols]], x, y, aspect: aspectOf(view) },
-      on,
+      { ...on, most: most(view) },
     );
     return Math.round(plotWidth * plotHeight * on.density * on.density);
   }

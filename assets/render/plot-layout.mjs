@@ -11,7 +11,7 @@ import { directed } from '../model/plane.mjs';
 /** @import { PlotScene } from './values-request.mjs' */
 
 /**
- * @typedef {{width: number, height: number}} Size In px.
+ * @typedef {{width: number, height: number, most?: number}} Size In px; `most` is the most of them for a column.
  * @typedef {ReturnType<typeof boxOf>} Box
  */
 
@@ -24,25 +24,30 @@ const MAX_TICKS = 8;
 const TICK_HEIGHT = 18;
 const DIGIT_WIDTH = 7;
 
-/** Margins that make the plot area as wide for its height as what it shows, so that nothing is left blank
- * beside the picture and the colour bar stands right beside it.
- * @param {Pick<PlotScene, 'shape' | 'x' | 'y' | 'aspect'>} scene @param {Size} size */
-export function boxOf(scene, size) {
+/** The least margins of a frame of a size, and what is left for the plot area. @param {Size} size */
+export function spaceOf(size) {
   const width = Math.max(size.width, 160);
   const height = Math.max(size.height, 160);
   const narrow = width < 520;
   const left = narrow ? 46 : 60;
-  const right = narrow ? 72 : 84;
   const top = 10;
-  const bottom = 44;
-  const space = { w: width - left - right, h: height - top - bottom };
+  const space = { width: width - left - (narrow ? 72 : 84), height: height - top - 44 };
+  return { width, height, left, top, space };
+}
+
+/** Margins that make the plot area as wide for its height as what it shows, so that nothing is left blank
+ * beside the picture and the colour bar stands right beside it.
+ * @param {Pick<PlotScene, 'shape' | 'x' | 'y' | 'aspect'>} scene @param {Size} size */
+export function boxOf(scene, size) {
+  const { width, height, left, top, space } = spaceOf(size);
   const seen = scene.x && scene.y ? [scene.y[1] - scene.y[0], scene.x[1] - scene.x[0]] : scene.shape;
   const ratio = seen[1] / (seen[0] * (scene.aspect || 1));
-  const wide = Math.min(space.w, space.h * ratio);
+  const wide = Math.min(space.width, space.height * ratio);
   const inShape = scene.aspect !== null && Math.min(wide, wide / ratio) >= MIN_SIDE;
-  const [w, h] = inShape ? pixels(wide, ratio) : [space.w, space.h];
-  const x = Math.max(0, Math.floor((space.w - w) / 2));
-  const y = Math.max(0, Math.floor((space.h - h) / 2));
+  const shown = Math.min(wide, (size.most ?? Infinity) * seen[1]);
+  const [w, h] = inShape ? pixels(shown, ratio) : [space.width, space.height];
+  const x = Math.max(0, Math.floor((space.width - w) / 2));
+  const y = Math.max(0, Math.floor((space.height - h) / 2));
   return {
     width,
     height,

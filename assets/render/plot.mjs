@@ -30,11 +30,11 @@ const DOUBLE_MS = 700;
 /* Dash loads it after these modules. */
 const Plotly = () => globalThis.Plotly;
 const frame = () => element('plot-frame');
-const size = () => ({ width: frame().clientWidth, height: frame().clientHeight });
 
-/** `isCovered()` is true while the canvas hides the heatmap.
- * @param {{canvas: Pick<Canvas, 'draw'>, patch: PlotlyPatch, isCovered: () => boolean, on: PlotEvents}} parts */
-export function createPlot({ canvas, patch, isCovered, on }) {
+/** `isCovered()` is true while the canvas hides the heatmap, `most(view)` the most px that a column of a view has.
+ * @param {{canvas: Pick<Canvas, 'draw'>, patch: PlotlyPatch, isCovered: () => boolean, most: (view: View) => number,
+ *   on: PlotEvents}} parts */
+export function createPlot({ canvas, patch, isCovered, most, on }) {
   /** @type {Plotly} */
   let gd = null;
   /** @type {PlotScene | null} */
@@ -149,9 +149,15 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     },
   });
 
+  /** Of the frame, and what a scene may have of it. @param {PlotScene} of */
+  function sizeFor({ request: { view }, x, y }) {
+    const { clientWidth: width, clientHeight: height } = frame();
+    return { width, height, most: most({ ...view, x, y }) };
+  }
+
   /** @param {PlotScene} of @returns {Plotly} */
   function layoutNow(of) {
-    return Object.assign(layoutOf(of, size(), dragMode), { shapes: overlay(of) });
+    return Object.assign(layoutOf(of, sizeFor(of), dragMode), { shapes: overlay(of) });
   }
 
   /** @param {() => Promise<unknown>} job */
@@ -169,7 +175,7 @@ export function createPlot({ canvas, patch, isCovered, on }) {
   async function draw(next, picture) {
     scene = next;
     frame().classList.add('painted');
-    const [heat, bar] = tracesOf(scene, size(), hoverTexts);
+    const [heat, bar] = tracesOf(scene, sizeFor(scene), hoverTexts);
     const layout = layoutNow(scene);
     const rest = JSON.stringify([
       Object.assign({}, heat, { z: null, meta: null }),
@@ -215,11 +221,12 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     await zoom(scene.x, scene.y);
   }
 
+  /* The frame has another size, or the scene may have more or less of it. */
   async function fit() {
     if (!scene) return;
     drawn = null;
     const shown = scene;
-    await write(() => Plotly().react(gd, tracesOf(shown, size(), hoverTexts), layoutNow(shown)));
+    await write(() => Plotly().react(gd, tracesOf(shown, sizeFor(shown), hoverTexts), layoutNow(shown)));
     place(area());
     refreshHover();
   }
@@ -294,6 +301,7 @@ export function createPlot({ canvas, patch, isCovered, on }) {
     recolor,
     zoom,
     measure,
+    fit,
     setDragMode,
     setOverlay,
     drawOverlay,

@@ -140,6 +140,11 @@ export function createDock({ onOpened }) {
     start,
     isCompact,
     showMeasured,
+    /* All that is measured, where it is a sheet. */
+    openMeasured: () => {
+      showMeasured(true, true);
+      showSheet(true);
+    },
     toggleControls: () => showSheet(!isSheetOpen()),
     closeControls: () => showSheet(false),
   };

@@ -27,7 +27,7 @@ import { element } from '../render/dom.mjs';
  * @property {PictureMachine} machine
  * @property {Viewer} viewer
  * @property {Pick<Status, 'note' | 'clearNote'>} status
- * @property {Pick<Dock, 'showMeasured'>} dock
+ * @property {Pick<Dock, 'showMeasured' | 'openMeasured'>} dock
  * @property {Pick<Focus, 'focusPicture'>} focus
  */
 

@@ -3,6 +3,7 @@
 import { formatVoxelSize, parseVoxelSize } from '../model/axes.mjs';
 import { cellText } from '../model/cells.mjs';
 import { isCategorical } from '../model/kinds.mjs';
+import { projectionNote } from '../model/projection.mjs';
 import { chosenLabels, formatLabels, parseLabels } from '../model/labels.mjs';
 import { isSamePicture, isSamePlane } from '../model/view.mjs';
 import { poolOf } from '../model/viewport.mjs';
@@ -19,6 +20,7 @@ import { poolOf } from '../model/viewport.mjs';
 /** @import { Readout } from '../render/readout.mjs' */
 /** @import { DashBridge } from './dash-bridge.mjs' */
 /** @import { Player } from './player.mjs' */
+/** @import { Status } from './status.mjs' */
 
 /**
  * @typedef {object} ViewChangeParts
@@ -29,6 +31,7 @@ import { poolOf } from '../model/viewport.mjs';
  * @property {Player} player
  * @property {Plot} plot
  * @property {Readout} readout
+ * @property {Pick<Status, 'note' | 'clearNote'>} status
  * @property {Pick<RememberedColors, 'keep'>} remembered
  * @property {(action: Action) => boolean} change
  * @property {() => boolean} isOnPlane Whether the picture on the screen is of the plane of the view.
@@ -52,6 +55,7 @@ export function createViewChanges({
   player,
   plot,
   readout,
+  status,
   remembered,
   change,
   isOnPlane,
@@ -176,6 +180,9 @@ export function createViewChanges({
   /** Slices around the index reduced to one, as `mean:9`; empty for none. @param {string} project */
   function setProjection(project) {
     if (!change({ type: 'project', project })) return;
+    const cut = projectionNote(view(), 'The field');
+    if (cut) status.note(cut, 'projection');
+    else status.clearNote('projection');
     bridge.sync(view());
     on.refresh();
   }

@@ -106,6 +106,7 @@ export function createViewer({
     player,
     plot,
     readout,
+    status,
     remembered,
     change,
     isOnPlane: () => Boolean(seen && isSamePlane(view(), seen)),

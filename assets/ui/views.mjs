@@ -216,6 +216,8 @@ export function createViews(parts) {
     start,
     onKey,
     onView,
+    /** The most px that a column of the main picture has. @param {View} view With the ranges that it shows. */
+    mostOf: (view) => (isThree() && linked ? linked.mostOf(view) : Infinity),
     /** The axes of the main picture have moved. @param {PlotArea | null} area */
     onPlaced: (area) => {
       if (!isShown) return;

@@ -302,6 +302,7 @@ def test_a_profile_follows_the_drag_without_the_server(scan: Any) -> None:
 def test_a_region_outside_or_of_no_pixel_says_so(scan: Any) -> None:
     scan.switch(f"{SCAN}&axis=0&index=20&tools=rect:500,500,600,600")
     scan.await_text("region-panel", "outside")
+    assert not scan.page.get_by_role("button", name="Save the figures as CSV").is_visible()
     scan.switch(f"{SCAN}&axis=0&index=20&tools=poly:5.1,5.1,5.3,5.1,5.2,5.3")
     scan.await_text("region-panel", "no voxel")
     assert figures(scan, "region-panel") == {}

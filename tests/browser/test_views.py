@@ -118,6 +118,60 @@ def test_keys_and_the_wheel_move_each_view(scan: Any) -> None:
     planes(scan)
 
 
+# Px for a voxel, across and down, of the main picture and of those beside it.
+SCALES = """() => {
+  const scale = ({ x, y, width, height }) => [width / Math.abs(x[1] - x[0]), height / Math.abs(y[1] - y[0])];
+  return [lamella.plot.area(), ...lamella.views.panes().map((pane) => pane.area())].flatMap(scale);
+}"""
+
+
+def test_all_views_have_one_scale_and_fit_into_their_quarters(scan: Any) -> None:
+    planes(scan)
+
+    def one_scale() -> list[float]:
+        scan.until(
+            f"""() => {{
+              const scales = ({SCALES})();
+              return Math.max(...scales) < 1.01 * Math.min(...scales);
+            }}"""
+        )
+        pixels: list[float] = scan.page.evaluate(SCALES)
+        return pixels
+
+    whole = one_scale()
+    fits = """() => ['view-right', 'view-below'].every((id) => {
+      const frame = document.querySelector(`#${id} .pane-frame`).getBoundingClientRect();
+      const picture = document.querySelector(`#${id} .crosshair`).getBoundingClientRect();
+      return picture.left >= frame.left && picture.right <= frame.right &&
+        picture.top >= frame.top && picture.bottom <= frame.bottom;
+    })"""
+    assert scan.page.evaluate(fits)
+    # The crosshair goes on from picture to picture.
+    places = """(line) => ['#plot-frame', '#view-right', '#view-below']
+      .map((id) => document.querySelector(`${id} .crosshair .${line[0]}`).getBoundingClientRect()[line[1]])"""
+    main, right, _ = scan.page.evaluate(places, ["across", "top"])
+    assert right == pytest.approx(main, abs=1.5)
+    main, _, below = scan.page.evaluate(places, ["down", "left"])
+    assert below == pytest.approx(main, abs=1.5)
+    scan.page.evaluate("() => lamella.viewer.setZoom([20, 50], [40, 80])")
+    scan.settled()
+    zoomed = one_scale()
+    assert min(zoomed) > 1.5 * max(whole)
+    assert scan.page.evaluate(fits)
+    titles = scan.page.locator("#view-below .pane-ticks [class^=title]").all_text_contents()
+    assert titles == ["axis 2", "axis 0"]
+    ticks = scan.page.locator(".pane-ticks [class^=tick]").all_text_contents()
+    assert all(int(text) % 5 == 0 for text in ticks), ticks
+
+
+def test_a_point_outside_is_answered(scan: Any) -> None:
+    planes(scan)
+    scan.page.fill("#point-figures input >> nth=2", "5000")
+    scan.page.keyboard.press("Enter")
+    scan.await_text("point-figures", "axis 2 goes from 0 to 99: this is 30.")
+    assert position(scan) == [20, 70, 30]
+
+
 def test_each_view_has_the_shapes_of_its_plane(scan: Any) -> None:
     scan.switch(f"{THREE}&tools=1,2/rect:10,10,40,50;0,1/point:20,70;0,2/line:5,10,100,90")
     planes(scan)

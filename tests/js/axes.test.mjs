@@ -47,6 +47,17 @@ Deno.test('regular coordinates have round ticks in a unit that reads well', () =
   assert.deepEqual(axisTicks(falling, [0, 40], 3), { positions: [40, 20, 0], texts: ['40', '45', '50'] });
 });
 
+Deno.test('a narrow range has a round tick, too', () => {
+  const rows = axisOf(METRES, 1);
+  for (const range of [[3.3, 11.7], [12.4, 13.1], [51.2, 148.8]]) {
+    for (const count of [1, 2]) {
+      const { texts, positions } = axisTicks(rows, range, count);
+      assert.ok(texts.length >= 1 && texts.every((text) => text.length <= 5), texts.join());
+      assert.ok(positions.every((at) => at >= range[0] && at <= range[1]));
+    }
+  }
+});
+
 Deno.test('a listed coordinate stands at its voxel, those of edges in the middle of the bin', () => {
   const values = Array.from({ length: 10 }, (_, i) => i * i);
   const listed = axisOf(viewOf([axis({ unit: 'keV', coordinates: { values } }), axis({}), axis({})]), 0);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 
+import { commonScales, quartersOf } from '../../assets/model/common-scale.mjs';
 import { matched, placeOf, planeBeside, voxelAt } from '../../assets/model/linked.mjs';
-import { areaOf, zoomedAt } from '../../assets/model/pane-area.mjs';
+import { areaOf, spaceOf, zoomedAt } from '../../assets/model/pane-area.mjs';
+import { aspectOf } from '../../assets/model/axes.mjs';
 import { formatLink, parseLink } from '../../assets/model/address.mjs';
 import { carryOver } from '../../assets/model/carry-over.mjs';
 import { createView, reduce } from '../../assets/model/view.mjs';
@@ -81,6 +83,102 @@ Deno.test('another axis keeps the point and the zoom', () => {
   assert.deepEqual([linked.depth, linked.y, linked.x], [[50, 70], [30, 50], [100, 140]]);
 });
 
+Deno.test('another axis keeps the middle of what is in view, however mild the zoom is', () => {
+  // Row 100 and column 150, where the dataset was opened, are in view and nobody's choice.
+  const mild = viewOf('?axis=0&index=40&x=20,220&y=90,190', [100, 200, 300]);
+  const rows = reduce(mild, { type: 'axis', axis: 1 });
+  assert.deepEqual([rows.position, rows.x], [[40, 140, 150], [20, 220]]);
+  const cols = reduce(mild, { type: 'axis', axis: 2 });
+  assert.deepEqual([cols.position, cols.x], [[40, 100, 120], [90, 190]]);
+  // A slice that was chosen stays, as long as it is in view.
+  const moved = reduce(reduce(rows, { type: 'index', index: 170 }), { type: 'axis', axis: 0 });
+  assert.equal(reduce(moved, { type: 'axis', axis: 1 }).position[1], 170);
+  // So does the point of three views.
+  const pointed = reduce(reduce(mild, { type: 'views', views: 3 }), { type: 'point', position: [40, 101, 33] });
+  assert.deepEqual(reduce(pointed, { type: 'axis', axis: 1 }).position, [40, 101, 33]);
+  assert.deepEqual(reduce(reduce(pointed, { type: 'views', views: 1 }), { type: 'axis', axis: 2 }).position[2], 33);
+});
+
+/** Px for a column of the main picture, for its rows on the right, and for its columns below, in frames of these sizes. */
+function scalesIn(view, frames) {
+  const spaces = Object.fromEntries(Object.entries(frames).map(([name, size]) => [name, spaceOf(size)]));
+  const scales = commonScales(view, spaces);
+  const [right, below] = ['right', 'below'].map((place) => {
+    const plane = planeBeside(view, place);
+    const area = areaOf(plane, frames[place], aspectOf(plane), { most: scales[place] });
+    assert.ok(area.width <= spaces[place].width && area.height <= spaces[place].height);
+    return [area.width / Math.abs(area.x[1] - area.x[0]), area.height / (area.y[1] - area.y[0])];
+  });
+  return { scales, right, below, spaces };
+}
+
+Deno.test('three views have one scale in units, and each fits into its quarter', () => {
+  const axis = (step) => ({ name: '', unit: 'um', coordinates: { start: 0, step } });
+  const meaning = {
+    kind: 'values',
+    rows: null,
+    columns: null,
+    channels: null,
+    aspect: null,
+    axes: [4, 1, 2].map(axis),
+    value: {},
+    suggested: {},
+  };
+  const frames = {
+    main: { width: 700, height: 500 },
+    right: { width: 400, height: 400 },
+    below: { width: 700, height: 300 },
+  };
+  for (const link of ['?axis=0&index=40', '?axis=1', '?axis=2', '?axis=0&index=40&x=100,140&y=50,70']) {
+    const view = three(link, [100, 200, 300], meaning);
+    const { scales, right, below, spaces } = scalesIn(view, frames);
+    const sizes = [4, 1, 2];
+    const perUnit = scales.main / sizes[view.cols];
+    const close = (px, d, what) => assert.ok(Math.abs(px / sizes[d] / perUnit - 1) < 0.01, link + what);
+    close(right[0], view.axis, ' right, across');
+    close(right[1], view.rows, ' right, down');
+    close(below[0], view.cols, ' below, across');
+    close(below[1], view.axis, ' below, down');
+    // One of them fills what it has.
+    const own = (range, n) => (range ? range[1] - range[0] : n);
+    const [w, h] = [own(view.x, view.shape[view.cols]), own(view.y, view.shape[view.rows])].map((n, i) =>
+      n * sizes[i ? view.rows : view.cols] * perUnit
+    );
+    const d = own(view.depth, view.shape[view.axis]) * sizes[view.axis] * perUnit;
+    const filled = [w / spaces.main.width, h / spaces.main.height, d / spaces.right.width, h / spaces.right.height];
+    filled.push(w / spaces.below.width, d / spaces.below.height);
+    assert.ok(Math.abs(Math.max(...filled) - 1) < 1e-6, link);
+  }
+});
+
+Deno.test('planes that are too narrow at any scale do not make the others small', () => {
+  const frames = {
+    main: { width: 600, height: 500 },
+    right: { width: 300, height: 400 },
+    below: { width: 600, height: 300 },
+  };
+  const thin = three('?axis=0', [3, 400, 400]);
+  const { scales, spaces } = scalesIn(thin, frames);
+  assert.equal(scales.main, spaces.main.height / 400);
+  const long = three('?axis=0', [9000, 100, 100]);
+  assert.equal(scalesIn(long, frames).scales.main, spaces.main.height / 100);
+  // Where they share a scale, the main picture is no narrower than 40 px.
+  assert.ok(scalesIn(three('?axis=0', [500, 100, 30]), frames).scales.main >= 40 / 30 - 1e-9);
+  assert.equal(commonScales({ ...thin, aspect: 'fill' }, spaces), null);
+});
+
+Deno.test('quarters are as large as their planes need at one scale', () => {
+  const all = { width: 1000, height: 800 };
+  const cube = quartersOf(three('?axis=0', [100, 100, 100]), all);
+  const deep = quartersOf(three('?axis=0', [300, 100, 100]), all);
+  const flat = quartersOf(three('?axis=0', [10, 100, 100]), all);
+  assert.ok(flat.width < cube.width && cube.width < deep.width && deep.width <= 600);
+  assert.ok(flat.height < cube.height && cube.height < deep.height && deep.height <= 480);
+  // They do not depend on the zoom.
+  const zoomed = reduce(three('?axis=0', [300, 100, 100]), { type: 'zoom', x: [10, 20], y: [10, 20] });
+  assert.deepEqual(quartersOf(zoomed, all), deep);
+});
+
 Deno.test('a link has the views, the point and all ranges', () => {
   const view = reduce(three('?axis=0&index=40', [100, 200, 300]), { type: 'zoom', x: [100, 140], y: [50, 70] });
   const moved = reduce(view, { type: 'point', position: [41, 60, 120] });
@@ -99,10 +197,10 @@ Deno.test('a link has the views, the point and all ranges', () => {
 
 Deno.test('a plane lies in its frame as its voxels are', () => {
   const view = { shape: [10, 100, 200], rows: 1, cols: 2, x: null, y: null, flip: [2] };
-  const area = areaOf(view, { width: 458, height: 428 }, 1);
+  const area = areaOf(view, { width: 472, height: 442 }, 1);
   assert.deepEqual([area.width, area.height, area.x, area.y], [400, 200, [199.5, -0.5], [-0.5, 99.5]]);
-  assert.equal(areaOf(view, { width: 458, height: 428 }, 4).width, 200);
-  assert.equal(areaOf(view, { width: 458, height: 428 }, null).height, 400);
+  assert.equal(areaOf(view, { width: 472, height: 442 }, 4).width, 200);
+  assert.equal(areaOf(view, { width: 472, height: 442 }, null).height, 400);
   assert.equal(areaOf(view, { width: 40, height: 20 }, 1), null);
   const count = { rows: 100, cols: 200 };
   for (const voxel of [{ row: 0, col: 199 }, { row: 99, col: 0 }, { row: 42, col: 17 }]) {

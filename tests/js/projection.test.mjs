@@ -34,6 +34,26 @@ Deno.test('a link keeps a projection, with no more slices than there are', () =>
   assert.doesNotMatch(formatLink(viewOf('?project=max:3', { shape: [20, 30] })), /project/);
 });
 
+Deno.test('a link that asks for more slices than there are, or for none that there can be, is answered', () => {
+  const notesOf = (link, record = {}) => {
+    const found = {
+      file: 'a.h5',
+      listed: 'v1',
+      generation: 1,
+      record: { dataset: '/d', shape: [10, 20, 30], dtype: 'uint16', ...record },
+    };
+    return createView(found, parseLink(link), null, false).notes;
+  };
+  assert.deepEqual(notesOf('?project=max:100000'), [
+    'The link asks for the maximum of 100000 slices, but there are only 10 along this axis: this is of 10.',
+  ]);
+  assert.deepEqual(notesOf('?project=mean:70000', { shape: [80_000, 2, 2] }), [
+    'The link asks for the mean of 70000 slices, but at most 65536 are projected: this is of 65536.',
+  ]);
+  assert.match(notesOf('?project=mean:3', { shape: [20, 30] })[0], /has none to project/);
+  assert.deepEqual([notesOf('?project=max:10'), notesOf('')], [[], []]);
+});
+
 Deno.test('the slab is centred on the index, and cut at the ends', () => {
   assert.deepEqual(slabOf(viewOf('?axis=0&index=5&project=max:4')), [3, 7]);
   assert.deepEqual(slabOf(viewOf('?axis=0&index=0&project=max:5')), [0, 3]);

@@ -5,6 +5,7 @@ import { axisOf, coordinateText, nameOf as axisName } from '../../model/axes.mjs
 import { datesOf } from '../../model/dates.mjs';
 import { csvOf } from '../../model/measures.mjs';
 import { valueUnit } from '../../model/meaning.mjs';
+import { formatNumber } from '../../model/number-format.mjs';
 import { isRegion } from '../../model/tool-geometry.mjs';
 import { selectionOf } from '../../model/viewport.mjs';
 import { createChart } from '../../render/measure-chart.mjs';
@@ -35,11 +36,12 @@ const DRAW_MS = 120;
 // What is under the mouse is none of the view's shapes.
 const UNDER = -1;
 const UNDER_COLOR = '#8b969e';
+const DIGITS = 7;
 
 /** `viewOf(plane)` is the view of the picture that shows a plane.
- * @param {ToolParts} parts @param {{viewOf: (plane: Plane) => View | null}} hooks
+ * @param {ToolParts} parts @param {{viewOf: (plane: Plane) => View | null, reported: () => void}} hooks
  * @returns {Panel & {point: (tool: Tool | null, view: View | null) => void}} */
-export function createColumnPanel({ api, clock, store, viewer }, { viewOf }) {
+export function createColumnPanel({ api, clock, store, viewer }, { viewOf, reported }) {
   const requests = createRequests(api);
   const peeking = createRequests(api);
   /** @type {Column | null} */
@@ -54,7 +56,7 @@ export function createColumnPanel({ api, clock, store, viewer }, { viewOf }) {
   const stopping = button('Cancel', () => cancel(), 'Stop, and keep what has come');
   const saving = button('CSV', saveValues, 'Save the values as CSV');
   const bar = make('div', 'measured-progress');
-  const panel = createPanel('column-panel', [starting, stopping, saving], [bar, host]);
+  const panel = createPanel('column-panel', [starting, stopping, saving], [bar, host], reported);
   /** @type {{entry: Entry, view: View} | null} */
   let offered = null;
 
@@ -233,7 +235,7 @@ export function createColumnPanel({ api, clock, store, viewer }, { viewOf }) {
     const shown = column || under;
     if (!shown || !now) return;
     const { view } = shown;
-    if (column) sayCount(column);
+    if (column) sayCount(column, now);
     else if (under) panel.say(under.found.reduce((n) => n + 1, 0) + ' of ' + under.found.length + ' slices are cached');
     // Those of slices, whatever the picture shows of them.
     const values = { ...view, project: '' };
@@ -249,10 +251,18 @@ export function createColumnPanel({ api, clock, store, viewer }, { viewOf }) {
     }, isLive);
   }
 
-  /** @param {Column} of */
-  function sayCount({ count, lines }) {
-    if (requests.isRunning()) panel.say(count + ' of ' + lines.length + ' slices');
-    else if (count === lines.length) panel.say(count + ' slices');
+  /** @param {Column} of @param {View} now */
+  function sayCount({ entry, view, count, lines }, now) {
+    const isRunning = requests.isRunning();
+    if (!isRunning && count < lines.length) return;
+    const text = isRunning ? count + ' of ' + lines.length + ' slices' : count + ' slices';
+    const value = lines[now.position[Number(view.axis)]]?.value;
+    const isNumber = entry.tool.kind === 'point' && typeof value === 'number' && !datesOf({ ...view, project: '' });
+    panel.say(
+      text,
+      false,
+      isNumber ? [formatNumber(value, DIGITS), valueUnit(view), 'here,', text].filter(Boolean).join(' ') : '',
+    );
   }
 
   /** @param {Entry} entry @param {(ColumnLine | undefined)[]} lines @returns {Curve[]} */
@@ -313,5 +323,6 @@ export function createColumnPanel({ api, clock, store, viewer }, { viewOf }) {
     point,
     hide,
     cancel,
+    headline: panel.headline,
   };
 }

@@ -1,6 +1,7 @@
 /* The tools on the pictures: the shapes of the view, and which one is selected. What mouse, pen and finger do with them is in
    drawing.mjs, what keys do in keyboard.mjs, what is measured in measure.mjs. */
 
+import { keepSelected, takeSelected } from '../../data/selected-shape.mjs';
 import { isEmpty, snapped } from '../../model/tool-geometry.mjs';
 import { formatTools, isSame, MAX_TOOLS, parseTools, planeOf } from '../../model/tools.mjs';
 import { isTransposed } from '../../model/plane.mjs';
@@ -50,7 +51,7 @@ export function createLayer(parts) {
   const drawings = [];
   /** The view of the picture that shows a plane. @param {Plane} plane */
   const viewOf = (plane) => surfaces.of(plane)?.view || null;
-  const measure = createMeasure(parts, { current, entries, viewOf, select, change, remove, clear });
+  const measure = createMeasure(parts, { kind, current, entries, viewOf, select, change, remove, clear });
   const keyboard = createKeyboard(surfaces, {
     kind,
     current,
@@ -85,6 +86,7 @@ export function createLayer(parts) {
     size,
   };
   plot.setOverlay(overlay);
+  addEventListener('pagehide', () => keepSelected({ tools: store.current()?.tools || '', selected }));
   attach({ frame: element('plot-frame'), view: store.current, area: plot.area, redraw: drawMain });
 
   /** Shapes are drawn on this picture too. @param {Surface} surface */
@@ -257,6 +259,7 @@ export function createLayer(parts) {
     cancel();
     measure.onPoint(null);
     drop();
+    measure.onTool();
     const chosen = kind();
     if (!chosen) return;
     dock.showMeasured(true, true);
@@ -311,12 +314,13 @@ export function createLayer(parts) {
     // Who opens a link with shapes sees what they measure, and profiles beside one.
     const appeared = count > 0 && counted === 0;
     counted = count;
-    if (appeared && selected === null) {
+    if (appeared && selected === null && view) {
+      const before = takeSelected(view.tools);
       const here = entries();
-      const first = (view?.frozen && here.find(({ tool }) => tool.kind === 'line')) || here[0];
-      selected = first?.index ?? null;
+      const first = (view.frozen && here.find(({ tool }) => tool.kind === 'line')) || here[0];
+      selected = before === undefined ? first?.index ?? null : before;
     }
-    dock.showMeasured(Boolean(kind()) || count > 0, appeared);
+    dock.showMeasured(Boolean(kind()) || count > 0, appeared && (selected !== null || Boolean(view?.frozen)));
     redraw();
     measure.onChange();
   }

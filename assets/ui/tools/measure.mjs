@@ -4,12 +4,13 @@
 import { lengthText, voxelsText } from '../../model/measures.mjs';
 import { element, setText } from '../../render/dom.mjs';
 import { colorOf } from '../../render/tool-shapes.mjs';
+import { createBrief } from './brief.mjs';
 import { button, make } from './panel.mjs';
 import { createColumnPanel } from './column-panel.mjs';
 import { createProfilePanel } from './profile-panel.mjs';
 import { createRegionPanel } from './region-panel.mjs';
-import { describe, nameOf } from './words.mjs';
-/** @import { Plane, Tool } from '../../model/tools.mjs' */
+import { describe, nameOf, NAMES } from './words.mjs';
+/** @import { Plane, Tool, ToolKind } from '../../model/tools.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 /** @import { ToolParts } from '../tools.mjs' */
 /** @import { Entry, Live } from './layer.mjs' */
@@ -21,8 +22,10 @@ import { describe, nameOf } from './words.mjs';
  * @property {(entry: Entry, view: View) => void} live While it is drawn or moved.
  * @property {(view?: View | null, isAtRest?: boolean) => void} hide With the view where no shape is chosen.
  * @property {() => boolean} [cancel] Stop what takes long; whether there was anything.
+ * @property {() => {name: string, text: string} | null} headline What it says in one line; null where it is not shown.
  *
  * @typedef {object} MeasureHooks
+ * @property {() => ToolKind | null} kind Of the tool that is chosen.
  * @property {() => Entry | null} current
  * @property {() => Entry[]} entries
  * @property {(plane: Plane) => View | null} viewOf The view of the picture that shows a plane; null where none does.
@@ -38,11 +41,32 @@ const REST_MS = 120;
 /** @param {ToolParts} parts @param {MeasureHooks} hooks */
 export function createMeasure(parts, hooks) {
   const { clock, store, machine, focus } = parts;
-  const columns = createColumnPanel(parts, hooks);
+  const brief = createBrief({ open: parts.dock.openMeasured });
   /** @type {Panel[]} */
-  const panels = [createProfilePanel(parts, hooks), createRegionPanel(parts), columns];
+  let panels = [];
+  const own = Object.assign({ reported }, hooks);
+  const columns = createColumnPanel(parts, own);
+  panels = [createProfilePanel(parts, own), createRegionPanel(parts, own), columns];
   let listed = '';
   let timer = 0;
+
+  /* One line of all. */
+  function reported() {
+    const lines = panels.flatMap((panel) => panel.headline() || []);
+    const kind = hooks.kind();
+    const entry = hooks.current();
+    const of = entry ? nameOf(entry.tool, entry.index) : kind ? NAMES[kind] : '';
+    const count = hooks.entries().length;
+    const words = entry
+      ? element('measured-length').textContent || ''
+      : kind
+      ? 'draw it on the picture'
+      : 'tap one for figures';
+    brief.show(
+      lines.find(({ text }) => text) || lines[0] ||
+        (of || count ? { name: of || count + (count === 1 ? ' shape' : ' shapes'), text: words } : null),
+    );
+  }
 
   /** What stands at a shape on the picture. @param {View} view @param {Tool} tool @param {number} index
    * @param {number} count Of shapes on the plane. */
@@ -102,6 +126,7 @@ export function createMeasure(parts, hooks) {
       if (entry && view && panel.fits(entry.tool, view)) panel.show(entry, view, isAtRest);
       else panel.hide(entry ? null : view, isAtRest);
     }
+    reported();
   }
 
   /** What is being drawn; null when that is given up. @param {Live | null} live */
@@ -118,6 +143,8 @@ export function createMeasure(parts, hooks) {
   return {
     labelOf,
     onChange,
+    /* Another tool is chosen. */
+    onTool: reported,
     onLive,
     /** A point where the mouse is, which is none of the view's; null where there is none. @param {Tool | null} tool */
     onPoint: (tool) => columns.point(tool, tool && hooks.viewOf(tool.plane)),

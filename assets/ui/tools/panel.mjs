@@ -31,30 +31,43 @@ export function button(text, act, label) {
   return made;
 }
 
-/** @param {string} id @param {HTMLElement[]} actions @param {HTMLElement[]} body */
-export function createPanel(id, actions, body) {
+/** `reported()` is called when its head says something else.
+ * @param {string} id @param {HTMLElement[]} actions @param {HTMLElement[]} body @param {() => void} reported */
+export function createPanel(id, actions, body, reported) {
   const host = element(id);
+  /** The main figures in a few words. */
+  let brief = '';
   const title = make('h3');
   const head = make('div', 'measured-head');
   const where = make('div', 'measured-where');
   where.setAttribute('role', 'status');
   head.append(title, ...actions);
   host.replaceChildren(head, where, ...body);
+  const isShown = () => !host.classList.contains('hidden');
   return {
     /** @param {boolean} on */
-    show: (on) => host.classList.toggle('hidden', !on),
-    isShown: () => !host.classList.contains('hidden'),
+    show: (on) => {
+      host.classList.toggle('hidden', !on);
+      reported();
+    },
+    isShown,
+    /* What it says in one line; null where it is not shown. */
+    headline: () => isShown() ? { name: title.textContent || '', text: brief || where.textContent || '' } : null,
     /** Figures are of another place or slice than the one that is chosen. @param {boolean} on */
     stale: (on) => host.classList.toggle('stale', on),
     /** @param {string} text */
     name: (text) => {
       title.textContent = text;
       title.title = text;
+      reported();
     },
-    /** @param {string} text @param {boolean} [wrong] */
-    say: (text, wrong = false) => {
+    /** A sentence below the name, and the main figures where it has none of them.
+     * @param {string} text @param {boolean} [wrong] @param {string} [main] */
+    say: (text, wrong = false, main = '') => {
       where.textContent = text;
       where.classList.toggle('wrong', wrong);
+      brief = main;
+      reported();
     },
   };
 }

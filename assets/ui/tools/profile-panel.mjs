@@ -5,6 +5,7 @@ import { datesOf } from '../../model/dates.mjs';
 import { frozenAt, withFrozen } from '../../model/frozen.mjs';
 import { isTransposed } from '../../model/plane.mjs';
 import { profileOf } from '../../model/line-profile.mjs';
+import { shorten } from '../../model/link-plane.mjs';
 import { csvOf, lengthText, scalesOf } from '../../model/measures.mjs';
 import { valueUnit } from '../../model/meaning.mjs';
 import { formatNumber } from '../../model/number-format.mjs';
@@ -31,8 +32,8 @@ const DIGITS = 6;
 const DATE_STEPS = 1e4;
 
 /** `change(by)` gives the line another width or the like.
- * @param {ToolParts} parts @param {{change: (by: Partial<Tool>) => void}} hooks @returns {Panel} */
-export function createProfilePanel({ api, plot, store, viewer }, { change }) {
+ * @param {ToolParts} parts @param {{change: (by: Partial<Tool>) => void, reported: () => void}} hooks @returns {Panel} */
+export function createProfilePanel({ api, plot, store, viewer }, { change, reported }) {
   const requests = createRequests(api);
   const frozen = createFrozenProfiles(api, redraw);
   /** Whether frozen profiles are shown without a line. */
@@ -43,8 +44,12 @@ export function createProfilePanel({ api, plot, store, viewer }, { change }) {
   width.setAttribute('aria-label', 'Width of the line in voxels');
   width.addEventListener('change', () => {
     const value = Number(width.value);
-    if (Number.isInteger(value) && value >= 1 && value <= MAX_WIDTH) change({ width: value });
+    const isWidth = Number.isInteger(value) && value >= 1 && value <= MAX_WIDTH;
+    const asked = width.value;
+    if (isWidth) change({ width: value });
     else width.value = String(following.shown()?.entry.tool.width ?? 1);
+    wrong.textContent = isWidth ? '' : 'A line is 1 to ' + MAX_WIDTH + ' voxels wide' +
+      (asked ? ', not ' + shorten(asked) : '') + ': it stays ' + width.value + '.';
   });
   const reduce = /** @type {HTMLSelectElement} */ (make('select'));
   reduce.append(...['mean', 'sum'].map((name) => new Option(name)));
@@ -52,12 +57,15 @@ export function createProfilePanel({ api, plot, store, viewer }, { change }) {
   reduce.addEventListener('change', () => change({ sum: reduce.value === 'sum' }));
   const options = make('div', 'measured-options');
   options.append('width', width, reduce);
+  const wrong = make('div', 'field-error');
+  wrong.setAttribute('role', 'alert');
   const chartHost = make('div', 'measured-chart');
   const chart = createChart(chartHost);
   const freezing = button('Freeze', freeze, 'Keep this profile in the chart for comparison');
   const thawing = button('Clear', () => viewer.setFrozen(''), 'Remove the frozen profiles from the chart');
   const saving = button('CSV', saveValues, 'Save the profile as CSV');
-  const panel = createPanel('profile-panel', [freezing, thawing, saving], [chartHost, options]);
+  [freezing, saving].forEach((node) => node.classList.add('hidden'));
+  const panel = createPanel('profile-panel', [freezing, thawing, saving], [chartHost, options, wrong], reported);
   const following = createFollowing({
     requests,
     panel,
@@ -115,7 +123,7 @@ export function createProfilePanel({ api, plot, store, viewer }, { change }) {
     panel.show(true);
     panel.name(name);
     options.classList.toggle('hidden', alone);
-    freezing.classList.toggle('hidden', alone);
+    wrong.textContent = '';
     thawing.classList.toggle('hidden', !store.current()?.frozen);
   }
 
@@ -141,6 +149,8 @@ export function createProfilePanel({ api, plot, store, viewer }, { change }) {
     const view = panel.isShown() ? store.current() : null;
     const kept = view ? frozen.of(view) : [];
     const failure = frozen.failure();
+    freezing.classList.toggle('hidden', !now);
+    saving.classList.toggle('hidden', !now && !kept.length);
     const texts = [
       now && (now.found.cells || summary(now.found.values, now.entry.tool.sum ? null : datesOf(now.view))),
       failure && 'A frozen profile is missing: ' + failure,
@@ -212,7 +222,7 @@ export function createProfilePanel({ api, plot, store, viewer }, { change }) {
     );
   }
 
-  return { fits: (tool) => tool.kind === 'line', show, live, hide };
+  return { fits: (tool) => tool.kind === 'line', show, live, hide, headline: panel.headline };
 }
 
 /** @param {ArrayLike<number | null>} values @param {Dates | null} dates */

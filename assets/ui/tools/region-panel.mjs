@@ -42,14 +42,16 @@ const DATE_STEPS = 1e4;
 /** @type {readonly [name: 'n' | 'mean' | 'sd' | 'median' | 'min' | 'max' | 'sum' | 'missing', text: string][]} */
 const FIGURES = [['mean', 'mean'], ['sd', 'σ'], ['min', 'min'], ['max', 'max'], ['median', 'median'], ['sum', 'sum']];
 
-/** @param {ToolParts} parts @returns {Panel} */
-export function createRegionPanel({ api }) {
+/** @param {ToolParts} parts @param {{reported: () => void}} hooks @returns {Panel} */
+export function createRegionPanel({ api }, { reported }) {
   const requests = createRequests(api);
   const counting = createRequests(api);
   const list = make('dl', 'figures');
   const host = make('div', 'measured-chart hidden');
   const chart = createChart(host);
-  const panel = createPanel('region-panel', [button('CSV', saveFigures, 'Save the figures as CSV')], [list, host]);
+  const saving = button('CSV', saveFigures, 'Save the figures as CSV');
+  saving.classList.add('hidden');
+  const panel = createPanel('region-panel', [saving], [list, host], reported);
   const following = createFollowing({ requests, panel, keyOf, ask, draw, clear });
 
   /** @param {View} view @param {Tool} tool */
@@ -79,6 +81,7 @@ export function createRegionPanel({ api }) {
 
   function clear() {
     counting.cancel();
+    saving.classList.add('hidden');
     list.replaceChildren();
     chart.clear();
     host.classList.add('hidden');
@@ -86,14 +89,20 @@ export function createRegionPanel({ api }) {
 
   /** @param {Shown<RegionFigures>} now @param {boolean} isLast */
   function draw({ entry, view, found: figures }, isLast) {
-    panel.say(sizeText(figures));
     const unit = valueUnit(view);
     const dates = datesOf(view);
-    list.replaceChildren(...FIGURES.flatMap(([name, text]) => {
-      const value = dates ? dateText(dates, name, figures) : figureText(figures[name]);
+    /** @param {typeof FIGURES[number][0]} name */
+    const text = (name) => (dates ? dateText(dates, name, figures) : figureText(figures[name]));
+    const main = figures.n
+      ? 'mean ' + [text('mean'), dates ? '' : unit].filter(Boolean).join(' ') + ' · σ ' + text('sd')
+      : '';
+    panel.say(sizeText(figures), false, main);
+    saving.classList.remove('hidden');
+    list.replaceChildren(...FIGURES.flatMap(([name, title]) => {
+      const value = text(name);
       const cell = make('dd', '', value);
       cell.title = dates ? value : [value, name === 'sum' ? '' : unit].filter(Boolean).join(' ');
-      return [make('dt', '', text), cell];
+      return [make('dt', '', title), cell];
     }));
     if (!figures.n) host.classList.add('hidden');
     if (isLast) count(entry, view);
@@ -164,6 +173,7 @@ export function createRegionPanel({ api }) {
       following.hide();
       panel.show(false);
     },
+    headline: panel.headline,
   };
 }
 

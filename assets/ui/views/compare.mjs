@@ -244,7 +244,7 @@ export function createCompare(parts) {
     const isSide = view.mode === 'side';
     if (isSide) hideOver();
     else pane.clear();
-    pane.place(like, null, view);
+    pane.place(like, null, { counted: view });
     const { axis } = like;
     if (axis !== null && like.position[axis] !== indexLike(view, like, axis)) {
       const ends = like.position[axis] ? ' ends at slice ' : ' begins at slice ';

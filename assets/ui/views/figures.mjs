@@ -16,7 +16,9 @@ export function createFigures({ api, clock, setPoint }) {
   node.setAttribute('aria-label', 'The point');
   const value = made('output', { className: 'point-value' });
   const list = made('div', { className: 'point-list' });
-  node.append(value, list);
+  const wrong = made('div', { className: 'field-error' });
+  wrong.setAttribute('role', 'alert');
+  node.append(value, list, wrong);
   /** @type {{d: number, field: HTMLInputElement, place: HTMLElement, time: HTMLElement}[]} */
   let rows = [];
   let built = '';
@@ -50,7 +52,11 @@ export function createFigures({ api, clock, setPoint }) {
       field.addEventListener('change', () => {
         const index = Number(field.value);
         const { position, shape } = /** @type {View} */ (view);
-        if (!/^\d+$/.test(field.value.trim()) || index >= shape[d]) field.value = String(position[d]);
+        const isIndex = /^\d+$/.test(field.value.trim()) && index < shape[d];
+        wrong.textContent = isIndex
+          ? ''
+          : nameOf(of, d) + ' goes from 0 to ' + (shape[d] - 1) + ': this is ' + position[d] + '.';
+        if (!isIndex) field.value = String(position[d]);
         else setPoint(position.map((at, dimension) => (dimension === d ? index : at)));
       });
       return {

@@ -1,8 +1,12 @@
 /* Three views through one point: the planes beside the main one, and the point in figures. They follow the view, and show
    the values of their planes in the main picture's colours. */
 
+import { aspectOf } from '../../model/axes.mjs';
+import { commonScales, quartersOf } from '../../model/common-scale.mjs';
 import { planeBeside } from '../../model/linked.mjs';
+import { isSamePlane, reduce } from '../../model/view.mjs';
 import { element } from '../../render/dom.mjs';
+import { boxOf, spaceOf } from '../../render/plot-layout.mjs';
 import { createBands } from './bands.mjs';
 import { createFigures } from './figures.mjs';
 import { createPane } from './pane.mjs';
@@ -10,20 +14,26 @@ import { createPlaneValues } from './plane-values.mjs';
 /** @import { Place } from '../../model/linked.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 /** @import { ViewsParts } from '../views.mjs' */
-/** @import { Pane } from './pane.mjs' */
+/** @import { Layout, Pane } from './pane.mjs' */
 
 /** @typedef {ReturnType<typeof createLinked>} Linked */
 
+/** @typedef {{[place in Place]: Layout}} Layouts */
+
 /** @type {readonly Place[]} */
 const PLACES = ['right', 'below'];
+// Scales that differ by less are one.
+const SAME_SCALE = 1e-6;
 
 /** @param {ViewsParts} parts */
 export function createLinked(parts) {
-  const { clock, api, store, viewer, colors, player, display, tools } = parts;
+  const { clock, api, store, viewer, colors, player, plot, display, tools } = parts;
   let due = false;
   let isOpen = false;
   /** Time of the key or pointer that changed the view (ms). */
   let requestedAt = 0;
+  /** The most px for a column of the main picture, as it was drawn last. */
+  let drawnMost = Infinity;
   const figures = createFigures({ api, clock, setPoint: viewer.setPoint });
   const sides = PLACES.map((place) => createSide(place));
   const panes = () => sides.map(({ pane }) => pane);
@@ -72,11 +82,11 @@ export function createLinked(parts) {
       viewer.setPoint(position);
     }
 
-    /** @param {View} main */
-    function update(main) {
+    /** @param {View} main @param {Layouts} layouts */
+    function update(main, layouts) {
       const view = planeBeside(main, place);
       if (pane.view()?.generation !== view.generation) pane.clear();
-      pane.place(view, { row: main.position[view.rows], col: main.position[view.cols] });
+      pane.place(view, { row: main.position[view.rows], col: main.position[view.cols] }, { layout: layouts[place] });
       const pixels = pane.pixels();
       if (pixels) values.update(view, display.cellsBeside(view, pixels), requestedAt);
     }
@@ -89,6 +99,66 @@ export function createLinked(parts) {
     return { pane, update, clear };
   }
 
+  /* One scale for all */
+
+  function frameSize() {
+    const { clientWidth: width, clientHeight: height } = element('plot-frame');
+    return { width, height };
+  }
+
+  /** @param {View} view */
+  function scalesOf(view) {
+    const [right, below] = panes().map((pane) => pane.space());
+    return commonScales(view, { main: spaceOf(frameSize()).space, right, below });
+  }
+
+  /** The most px that a column of the main picture has. While it is zoomed, the view does not know of that yet.
+   * @param {View} shown With the ranges that it shows. */
+  function mostOf(shown) {
+    const now = store.current();
+    if (!now || shown.axis === null) return Infinity;
+    const like = isSamePlane(now, shown) ? now : reduce(shown, { type: 'views', views: 3 });
+    const isSame = String([like.x, like.y]) === String([shown.x, shown.y]);
+    return scalesOf(isSame ? like : reduce(like, { type: 'zoom', x: shown.x, y: shown.y }))?.main ?? Infinity;
+  }
+
+  /** Where the planes beside the main one lie: at its scale, and in line with it. @param {View} view @returns {Layouts} */
+  function layoutsOf(view) {
+    const most = scalesOf(view);
+    const { shape, rows, cols, x, y } = view;
+    const aspect = aspectOf(view);
+    const box = boxOf({ shape: [shape[rows], shape[cols]], x, y, aspect }, { ...frameSize(), most: most?.main });
+    const width = x ? x[1] - x[0] : shape[cols];
+    const height = (y ? y[1] - y[0] : shape[rows]) * (aspect || 1);
+    // It has whole pixels, which makes it a little smaller.
+    const less = most && box.inShape ? Math.min(box.plotWidth / width, box.plotHeight / height) / most.main : 1;
+    const main = element('plot-frame').getBoundingClientRect();
+    const [right, below] = panes().map((pane) => pane.box());
+    return {
+      right: { most: most ? most.right * less : Infinity, beside: { top: main.top + box.margin.t - right.top } },
+      below: { most: most ? most.below * less : Infinity, beside: { left: main.left + box.margin.l - below.left } },
+    };
+  }
+
+  /* Quarters in which whole planes are as large as they can be. */
+  function divide() {
+    const view = store.current();
+    const stage = element('stage');
+    const all = { width: stage.clientWidth - element('tools').offsetWidth, height: stage.clientHeight };
+    const quarters = view && quartersOf(view, all);
+    const { style } = /** @type {HTMLElement} */ (stage.closest('.viewer'));
+    style.setProperty('--right-width', quarters ? quarters.width + 'px' : null);
+    style.setProperty('--below-height', quarters ? quarters.height + 'px' : null);
+  }
+
+  /** The main picture has another scale than the one that it was drawn with. @param {View} view */
+  function refit(view) {
+    const most = mostOf(view);
+    if (most === drawnMost || Math.abs(most - drawnMost) < SAME_SCALE * most) return;
+    drawnMost = most;
+    plot.fit();
+  }
+
   /* The view, its colours, or the space has changed; drawn once in an animation frame. */
   function schedule() {
     if (due) return;
@@ -99,7 +169,10 @@ export function createLinked(parts) {
       const view = store.current();
       if (!isOpen || !view || view.views !== 3) return;
       figures.show(view);
-      sides.forEach(({ update }) => update(view));
+      divide();
+      refit(view);
+      const layouts = layoutsOf(view);
+      sides.forEach(({ update }) => update(view, layouts));
       tools.onBeside();
       bands.schedule();
     });
@@ -111,6 +184,7 @@ export function createLinked(parts) {
     isOpen = open;
     if (open) element('views').append(...nodes);
     else {
+      drawnMost = Infinity;
       bands.stop();
       nodes.forEach((node) => node.remove());
       sides.forEach(({ clear }) => clear());
@@ -123,5 +197,5 @@ export function createLinked(parts) {
     return sides.find(({ pane }) => pane.node.contains(active))?.pane || null;
   }
 
-  return { schedule, setOpen, focused, panes };
+  return { schedule, setOpen, focused, panes, mostOf };
 }

@@ -2,7 +2,7 @@
 
 import { aspectOf, axisOf, coordinateText, nameOf } from '../../model/axes.mjs';
 import { placeOf, voxelAt } from '../../model/linked.mjs';
-import { areaOf, rangesOf, zoomedAt } from '../../model/pane-area.mjs';
+import { areaOf, rangesOf, spaceOf, zoomedAt } from '../../model/pane-area.mjs';
 import { gripOf, moveGrip } from '../../model/pinch.mjs';
 import { isTransposed } from '../../model/plane.mjs';
 import { createCanvas } from '../../render/canvas.mjs';
@@ -27,6 +27,7 @@ import { tickMarks } from './ticks.mjs';
  * @property {() => void} resized
  * @property {() => View | null} drawn Whose plane shapes are drawn on; null where it is not on the screen.
  *
+ * @typedef {Parameters<typeof areaOf>[3]} Layout
  * @typedef {ReturnType<typeof createPane>} Pane
  * @typedef {{row: number, col: number}} Voxel
  */
@@ -71,16 +72,21 @@ export function createPane(id, tools, on, title = null) {
   /** @type {{cells: Cells, mapping: ColorMapping} | null} */
   let shown = null;
   let tickText = '';
+  /** @type {Layout} */
+  let layout;
 
   /** The plane as it is requested: ticks, crosshair and slider follow at once, what is painted lies where the axes have it.
-   * @param {View} next @param {Voxel | null} point @param {View} [counted] */
-  function place(next, point, counted = next) {
+   * @param {View} next @param {Voxel | null} point @param {{counted?: View, layout?: Layout}} [how] */
+  function place(next, point, how = {}) {
     view = next;
-    base = counted;
+    base = how.counted || next;
+    layout = how.layout;
     layOut();
     label();
     mark(point);
   }
+
+  const size = () => ({ width: frame.clientWidth, height: frame.clientHeight });
 
   /** The crosshair. @param {Voxel | null} point */
   function mark(point) {
@@ -93,7 +99,7 @@ export function createPane(id, tools, on, title = null) {
 
   function layOut() {
     if (!view) return;
-    area = areaOf(view, { width: frame.clientWidth, height: frame.clientHeight }, aspectOf(view));
+    area = areaOf(view, size(), aspectOf(view), layout);
     if (!area) return;
     canvas.draw(area);
     const box = area;
@@ -283,6 +289,10 @@ export function createPane(id, tools, on, title = null) {
     view: () => view,
     area: pointed,
     shown: () => shown,
+    /* What there is for the picture itself (px). */
+    space: () => spaceOf(size()),
+    /* The frame in the window (px). */
+    box: () => frame.getBoundingClientRect(),
     /** @param {string} text */
     say: (text) => {
       note.textContent = text;

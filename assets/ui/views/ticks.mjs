@@ -1,7 +1,7 @@
-/* Ticks of a picture beside the main one: few, at whole voxels or round coordinates. */
+/* Ticks and titles of a picture beside the main one: few ticks, at whole voxels or round coordinates. */
 
-import { axisTicks } from '../../model/axes.mjs';
-import { niceTicks } from '../../model/colorbar.mjs';
+import { axisTicks, axisTitle } from '../../model/axes.mjs';
+import { roundTicks } from '../../model/colorbar.mjs';
 /** @import { Axis } from '../../model/axes.mjs' */
 /** @import { PlotArea } from '../../model/pinch.mjs' */
 /** @import { Range } from '../../model/viewport.mjs' */
@@ -10,6 +10,9 @@ import { niceTicks } from '../../model/colorbar.mjs';
 
 const PX_A_COLUMN = 64;
 const PX_A_ROW = 34;
+// Of the titles, from the picture (px).
+const BELOW = 18;
+const BESIDE = 56;
 
 /** @param {readonly [rows: Axis, cols: Axis]} axes @param {PlotArea} area @returns {Mark[]} */
 export function tickMarks([rows, cols], area) {
@@ -27,6 +30,8 @@ export function tickMarks([rows, cols], area) {
       top: Math.round(top + at),
       text,
     })),
+    { className: 'title-x', left: left + width / 2, top: top + height + BELOW, text: axisTitle(cols) },
+    { className: 'title-y', left: left - BESIDE, top: top + height / 2, text: axisTitle(rows) },
   ];
 }
 
@@ -43,7 +48,7 @@ function along(axis, [from, to], px, each) {
 
 /** @param {Range} range @param {number} count */
 function voxels([low, high], count) {
-  const positions = niceTicks(low, high, count).filter((at) => Number.isInteger(at) && at >= low && at <= high);
+  const positions = roundTicks(low, high, count).filter((at) => Number.isInteger(at) && at >= low && at <= high);
   if (!positions.length) positions.push(Math.round((low + high) / 2));
   return { positions, texts: positions.map(String) };
 }

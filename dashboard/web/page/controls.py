@@ -48,6 +48,13 @@ def viewer_section() -> Component:
             ),
             _transport(),
             html.Div(id=View.DIMENSIONS, className="dimensions"),
+            # Filled by `assets/ui/tools/brief.mjs`, and drawn where the dock is not beside the picture.
+            html.Button(
+                id=Measure.BRIEF,
+                type="button",
+                className="measured-brief hidden",
+                **{"aria-haspopup": "true"},
+            ),
             # Filled by `assets/ui/histogram/`, as the places in the dock are. It lies beside the plot, and is
             # behind what moves the slice for the keyboard.
             html.Div(id=View.HISTOGRAM_BESIDE, className="histogram-beside"),

@@ -5,6 +5,8 @@ The tabs and which panels are open belong to the page (`assets/ui/dock.mjs`), wh
 
 from __future__ import annotations
 
+from functools import partial
+
 import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
@@ -22,6 +24,9 @@ from dashboard.web.page.choices import (
 )
 from dashboard.web.page.components import options, select
 from dashboard.web.page.ids import Measure, Shell, Tab, View
+
+# Above or below a control it would cover the one there, or what that opens.
+_with_tooltip = partial(components.with_tooltip, position="left")
 
 TAB_LABELS = {Tab.DISPLAY: "Display", Tab.AXES: "Axes", Tab.MEASURE: "Measure"}
 
@@ -103,7 +108,7 @@ def _display() -> list[Component]:
             "Labels",
             html.Div(
                 [
-                    components.with_tooltip(
+                    _with_tooltip(
                         dmc.TextInput(
                             id=View.LABELS,
                             value="",
@@ -125,7 +130,7 @@ def _display() -> list[Component]:
         ),
         components.labelled(
             "Overlay",
-            components.with_tooltip(
+            _with_tooltip(
                 select(View.OVERLAY, (("none", "None"),), "Labels over values", 150),
                 "Labels of the same shape, drawn over these values; where labels are shown, the values below",
             ),
@@ -167,7 +172,7 @@ def _display() -> list[Component]:
                         leftSection=html.Span(className="swatch"),
                         leftSectionWidth=34,
                     ),
-                    components.with_tooltip(
+                    _with_tooltip(
                         dmc.Checkbox(
                             id=View.REVERSE,
                             label="⇄",
@@ -185,7 +190,7 @@ def _display() -> list[Component]:
         ),
         components.labelled(
             "Pool",
-            components.with_tooltip(
+            _with_tooltip(
                 select(View.POOL, POOLS, "How voxels are pooled", 88),
                 "How voxels become one cell where the view holds more of them than are drawn",
             ),
@@ -198,7 +203,7 @@ def _display() -> list[Component]:
         html.Div(id=View.HISTOGRAM_CONTROLS, className="whole-row of-values histogram-controls"),
         components.labelled(
             "Values",
-            components.with_tooltip(
+            _with_tooltip(
                 dmc.SegmentedControl(
                     id=View.DECODE,
                     data=options(DECODINGS),
@@ -268,7 +273,7 @@ def _axes() -> list[Component]:
             "Projection",
             html.Div(
                 [
-                    components.with_tooltip(
+                    _with_tooltip(
                         select(View.PROJECT, PROJECTIONS, "Projection across the slices", 118),
                         "Some slices around this one, reduced to one voxel by voxel",
                     ),
@@ -278,6 +283,8 @@ def _axes() -> list[Component]:
                         min=1,
                         allowDecimal=False,
                         allowNegative=False,
+                        # More slices than there are is answered by the page, with a note.
+                        clampBehavior="none",
                         debounce=True,
                         size="xs",
                         w=64,
@@ -292,7 +299,7 @@ def _axes() -> list[Component]:
         ),
         components.labelled(
             "Aspect",
-            components.with_tooltip(
+            _with_tooltip(
                 dmc.SegmentedControl(
                     id=View.ASPECT,
                     data=options(ASPECTS),
@@ -307,7 +314,7 @@ def _axes() -> list[Component]:
             "Voxel size",
             html.Div(
                 [
-                    components.with_tooltip(
+                    _with_tooltip(
                         dmc.TextInput(
                             id=View.VOXEL_SIZE,
                             value="",

@@ -74,6 +74,7 @@ class Measure(StrEnum):
     """What the tools measure; filled by `assets/ui/tools/`."""
 
     TOOLS = "tools"
+    BRIEF = "measured-brief"
     SHAPES = "measured-shapes"
     LENGTH = "measured-length"
     PROFILE = "profile-panel"
