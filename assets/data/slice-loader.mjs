@@ -1,6 +1,6 @@
 /* Slices from the server: the newest request wins, older ones are aborted. */
 
-import { isAborted } from './api.mjs';
+import { ConnectionLost, isAborted } from './api.mjs';
 import { browserClock } from './clock.mjs';
 import { parseCacheStatus, parseServerTiming } from './network-timing.mjs';
 import { unshuffle } from './typed-arrays.mjs';
@@ -134,19 +134,28 @@ export function createSliceLoader(api, onSlice, onError, bandwidth = null, clock
   async function loadOne(query, options, generation, onHeaders) {
     const compress = bandwidth && bandwidth.isCompressedFaster() ? 1 : null;
     const address = api.url('/api/v1/slice', { ...query, compress });
+    let repeated = false;
     for (let attempt = 1;; attempt += 1) {
       const begun = clock.now();
       try {
         const response = await api.fetchOk(address, options, generation);
         if (onHeaders) onHeaders();
-        const bytes = await response.arrayBuffer();
+        const bytes = await response.arrayBuffer().catch((error) => {
+          throw isAborted(error) ? error : new ConnectionLost();
+        });
         const answer = answerOf(response, bytes, address, begun);
         if (bandwidth && compress) {
           bandwidth.addCompressed({ ...answer, bytes: answer.size, ms: answer.server.encode || 0 });
         }
         return answer;
       } catch (error) {
-        if (/** @type {Failure} */ (error).status !== 503 || attempt >= BUSY_TRIES) throw error;
+        const { lost, status } = /** @type {Failure} */ (error);
+        // Cut off, by a server that has just failed: of several, another one answers.
+        if (lost && !repeated) {
+          repeated = true;
+          continue;
+        }
+        if (status !== 503 || attempt >= BUSY_TRIES) throw error;
         await pause(BUSY_WAIT_MS, options.signal);
       }
     }

@@ -132,6 +132,22 @@ def test_what_may_have_been_done_is_not_done_twice() -> None:
     assert seen == ["POST"]
 
 
+def test_what_is_cut_off_is_asked_for_again() -> None:
+    seen = []
+    file = io.BytesIO()
+    np.save(file, np.zeros((2, 3), "<u2"))
+    body = file.getvalue()
+
+    def torn(environ: Any, start: Any) -> Any:
+        seen.append(environ["PATH_INFO"])
+        start("200 OK", [("Content-Length", str(len(body)))])
+        return [body if len(seen) > 1 else body[:5]]
+
+    with listening(torn) as address, Client(address, retries=1) as client:
+        assert client.slice("a.h5", "/x", "3,:,:").shape == (2, 3)
+    assert seen == ["/api/v1/slice"] * 2
+
+
 def test_files_and_datasets_are_listed(address: str) -> None:
     client = Client(address)
     assert "data/volume.h5" in [file["file"] for file in client.files()]

@@ -79,6 +79,30 @@ Deno.test('a busy server is asked three times', async () => {
   assert.deepEqual([requests.length, log], [3, ['!a busy']]);
 });
 
+/* A response that ends in its body. */
+const cutOff = () => {
+  const start = (controller) => controller.enqueue(new Uint8Array(3));
+  const pull = (controller) => controller.error(new TypeError('network error'));
+  return new Response(new ReadableStream({ start, pull }), { headers: HEADERS });
+};
+
+Deno.test('an answer that is cut off in its body is asked for once more', async () => {
+  const { log, request, requests, newest, answer } = setUp();
+  request('a');
+  newest().resolve(cutOff());
+  for (let n = 0; n < 4; n += 1) await settled();
+  assert.deepEqual(requests.map(({ address }) => address), ['a', 'a']);
+  await answer();
+  assert.deepEqual(log, ['=a bricks']);
+  request('b');
+  for (let count = 0; count < 2; count += 1) {
+    newest().resolve(cutOff());
+    for (let n = 0; n < 4; n += 1) await settled();
+  }
+  assert.equal(requests.length, 4);
+  assert.match(log[1], /^!b The connection to the server is lost/);
+});
+
 Deno.test('an error of an earlier request is no news when another one waits', async () => {
   const { log, request, newest, answer } = setUp();
   request('a');
