@@ -29,7 +29,7 @@ import click
 from dashboard.cli.sample import demo_volume
 from dashboard.settings import load_settings
 
-CONFIGURATION: Final = Path(__file__).resolve().parents[1] / "docs/how-to/hosting/haproxy.cfg"
+CONFIGURATION: Final = Path(__file__).resolve().parents[1] / "deploy/haproxy.cfg"
 MACHINES: Final = ("a", "b", "c")
 PROGRAMS: Final = ("redis-server", "haproxy")
 # Where Debian has what is for root.
@@ -37,9 +37,15 @@ PATH: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 WITHIN_S: Final = 60.0
 
 
-def configuration(port: int, machines: Mapping[str, int]) -> str:
-    """The documented configuration of HAProxy before ports of this machine, without encryption."""
-    servers = "".join(f"    server {name} 127.0.0.1:{at}\n" for name, at in machines.items())
+def configuration(port: int, machines: Mapping[str, int], host: str = "127.0.0.1") -> str:
+    """The documented configuration of HAProxy before ports of this machine, without encryption.
+
+    `host` gives the address of a machine by its number, all being of this one.
+    """
+    servers = "".join(
+        f"    server {name} {host.format(number)}:{at}\n"
+        for number, (name, at) in enumerate(machines.items(), 1)
+    )
     changes = {
         r"    bind :443 ssl .*\n": f"    bind 127.0.0.1:{port}\n",
         r"(    server .*\n)+": servers,

@@ -30,11 +30,13 @@ def demo() -> ModuleType:
 
 
 @contextmanager
-def running(folder: Path, port: int, machines: Mapping[str, int]) -> Iterator[str]:
+def running(
+    folder: Path, port: int, machines: Mapping[str, int], host: str = "127.0.0.1"
+) -> Iterator[str]:
     """Its address, as soon as one machine is ready behind it; ended afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "haproxy.cfg"
-    file.write_text(demo().configuration(port, machines))
+    file.write_text(demo().configuration(port, machines, host))
     process = subprocess.Popen([needed("haproxy"), "-db", "-q", "-f", str(file)])
     url = f"http://127.0.0.1:{port}"
     try:

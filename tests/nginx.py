@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,9 @@ from tests.certificates import Certificate
 from tests.conftest import unused_port
 from tests.programs import needed
 
-SITE = Path(dashboard.__file__).parent.parent / "docs" / "how-to" / "hosting" / "nginx.conf"
+REPOSITORY = Path(dashboard.__file__).parent.parent
+SITE = REPOSITORY / "docs" / "how-to" / "hosting" / "nginx.conf"
+SEVERAL = REPOSITORY / "deploy" / "nginx.conf"
 WITHIN_S = 30.0
 
 MAIN = """
@@ -48,14 +50,32 @@ class Nginx:
     folder: Path
 
 
+def several(addresses: Iterable[str] | None = None) -> str:
+    """The documented site before several machines, which may be at other addresses (with ports)."""
+    upstream = SEVERAL.read_text()
+    if addresses is not None:
+        servers = "".join(f"    server {one} max_fails=1 fail_timeout=2s;\n" for one in addresses)
+        upstream, count = re.subn(r"(    server .*\n)+", servers, upstream)
+        assert count == 1
+    site, count = re.subn(r"upstream lamella \{.*?\n\}\n", "", SITE.read_text(), flags=re.DOTALL)
+    assert count == 1
+    return upstream + site
+
+
 def site(
-    upstream: str, certificate: Certificate, http: int, https: int, text: str | None = None
+    upstream: str | None,
+    certificate: Certificate,
+    http: int,
+    https: int,
+    text: str | None = None,
 ) -> str:
-    """The documented site before `upstream`, a socket file or an address with a port."""
+    """The documented site before `upstream`, a socket file or an address with a port; None as in `text`."""
     text = SITE.read_text() if text is None else text
-    server = f"unix:{upstream}" if upstream.startswith("/") else upstream
-    changes = {
-        r"server unix:\S*/run/lamella\.sock;": f"server {server};",
+    changes = {}
+    if upstream is not None:
+        server = f"unix:{upstream}" if upstream.startswith("/") else upstream
+        changes[r"server unix:\S*/run/lamella\.sock;"] = f"server {server};"
+    changes |= {
         r"listen \[::\]:(80|443)[^;]*;\n": "",
         r"listen 80;": f"listen 127.0.0.1:{http};",
         r"listen 443 ": f"listen 127.0.0.1:{https} ",
@@ -68,18 +88,23 @@ def site(
     return text
 
 
-@contextmanager
-def running(
-    folder: Path, upstream: str, certificate: Certificate, text: str | None = None
-) -> Iterator[Nginx]:
-    """nginx with the documented site, or another `text` of it, ready to answer, ended afterwards."""
-    folder.mkdir()
-    made = Nginx(unused_port(), unused_port(), folder)
-    config = folder / "nginx.conf"
+def configured(made: Nginx, text: str) -> Path:
+    """A configuration file with a site."""
+    made.folder.mkdir()
+    config = made.folder / "nginx.conf"
     # As root, its worker would be another account, which may not connect to the test's socket.
     user = "user root;" if os.geteuid() == 0 else ""
-    text = site(upstream, certificate, made.http, made.https, text)
-    config.write_text(MAIN.format(folder=folder, user=user, site=text))
+    config.write_text(MAIN.format(folder=made.folder, user=user, site=text))
+    return config
+
+
+@contextmanager
+def running(
+    folder: Path, upstream: str | None, certificate: Certificate, text: str | None = None
+) -> Iterator[Nginx]:
+    """nginx with the documented site, or another `text` of it, ready to answer, ended afterwards."""
+    made = Nginx(unused_port(), unused_port(), folder)
+    config = configured(made, site(upstream, certificate, made.http, made.https, text))
     process = subprocess.Popen([needed("nginx"), "-p", str(folder), "-c", str(config)])
     try:
         end = time.monotonic() + WITHIN_S
