@@ -16,15 +16,16 @@ from dashboard.once import cached_property
 class Coverage:
     """The bricks of all slices that fix the dimensions `fixed`, from `start` to `stop` along the first of them.
 
-    Of further fixed dimensions they are those of all positions. A volume of two dimensions fixes none, and its
-    plane is the only slice. Raises `ValueError` with a sentence for dimensions that are none of the volume's, or
-    of which not two are left, and for a range beyond the volume.
+    Of further fixed dimensions they are those of all positions, or of the one that `at` gives for each. A volume
+    of two dimensions fixes none, and its plane is the only slice. Raises `ValueError` with a sentence for
+    dimensions that are none of the volume's, or of which not two are left, and for what lies beyond the volume.
     """
 
     volume: Volume
     fixed: tuple[int, ...]
     start: int = 0
     stop: int | None = None
+    at: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         rank = len(self.volume.shape)
@@ -34,6 +35,16 @@ class Coverage:
             )
         if not 0 <= self.start < self.end <= self.length:
             raise ValueError(f"The range lies within 0 to {self.length}, and is not empty.")
+        further = self.fixed[1:]
+        if self.at and (
+            len(self.at) != len(further)
+            or not all(
+                0 <= at < self.volume.shape[dim] for dim, at in zip(further, self.at, strict=True)
+            )
+        ):
+            raise ValueError(
+                "A position names an index of each dimension that slices fix beyond the first."
+            )
 
     @property
     def length(self) -> int:
@@ -59,6 +70,9 @@ class Coverage:
         if self.fixed:
             step = sides[self.fixed[0]]
             found[0] = range(self.start // step * step, self.end, step)
+        for number, at in enumerate(self.at, 1):
+            first = at // sides[self.fixed[number]] * sides[self.fixed[number]]
+            found[number] = range(first, first + 1)
         return tuple(found)
 
     def __len__(self) -> int:

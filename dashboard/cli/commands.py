@@ -141,6 +141,13 @@ def inspect(
 )
 @click.option("--start", type=int, metavar="INDEX", help="First slice of a range (default: 0).")
 @click.option("--stop", type=int, metavar="INDEX", help="End of the range, itself not part of it.")
+@click.option(
+    "--cluster",
+    "everywhere",
+    is_flag=True,
+    help="On the machines that share a store, each brick on the one that will be asked for its slices; takes their"
+    " settings, LAMELLA_CLUSTER, LAMELLA_BALANCER and LAMELLA_NODE_TOKEN.",
+)
 @roots_option
 @cache_dir_option
 def warm(
@@ -149,6 +156,7 @@ def warm(
     axis: int,
     start: int | None,
     stop: int | None,
+    everywhere: bool,
     roots: tuple[str, ...],
     **given: Any,
 ) -> None:
@@ -158,7 +166,10 @@ def warm(
     server has for the file, which depends on its roots: after `lamella serve /data/scan.h5` it is scan.h5, after
     `lamella serve /data` it is data/scan.h5. Name the server's roots with --root.
     """
-    from dashboard.cli.warm import run  # noqa: PLC0415
+    if everywhere:
+        from dashboard.cli.warm_cluster import run  # noqa: PLC0415
+    else:
+        from dashboard.cli.warm import run  # noqa: PLC0415
 
     run(
         file,

@@ -22,7 +22,7 @@ from dashboard.storage.rows import Rows, RowsUnavailable
 log = logging.getLogger(__name__)
 
 JOB: Final = "warm:"
-# Jobs that are not finished.
+# Jobs of a machine that are not finished.
 MAX_JOBS: Final = 16
 # Those of one person, so that others have a place.
 MAX_OF_PERSON: Final = 4
@@ -51,7 +51,7 @@ class State(StrEnum):
 
 class WarmJob(BaseModel):
     """The bricks of a volume for all slices that fix the dimensions `fixed`, from `start` to `stop` along the
-    first.
+    first, at all positions of the others, or at those that `at` gives.
 
     Of its `bricks` (`nbytes` decoded), `done` are in the cache, `decoded` of them since the job was begun, and
     `failed` cannot be decoded; `message` says why, and why a job has failed. `asked_at` is a Unix time (s),
@@ -67,6 +67,7 @@ class WarmJob(BaseModel):
     fixed: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MAX_RANK)]
     start: _Count
     stop: _Count
+    at: Annotated[list[_Count], Field(max_length=MAX_RANK)] = []
     bricks: _Count
     nbytes: _Count
     asked_at: Annotated[float, Field(allow_inf_nan=False)]
@@ -81,7 +82,15 @@ class WarmJob(BaseModel):
     @property
     def work(self) -> tuple[object, ...]:
         """What is to be decoded."""
-        return (self.file, self.dataset, *self.fingerprint, *self.fixed, self.start, self.stop)
+        return (
+            self.file,
+            self.dataset,
+            *self.fingerprint,
+            *self.fixed,
+            self.start,
+            self.stop,
+            *self.at,
+        )
 
 
 class WarmQueue:
@@ -156,12 +165,13 @@ class WarmQueue:
 
 def _fault(job: WarmJob, waiting: Sequence[WarmJob], limit_bytes: int) -> str | None:
     """Why a job cannot be queued behind those that wait."""
-    if len(waiting) >= MAX_JOBS:
+    here = [one for one in waiting if one.node == job.node]
+    if len(here) >= MAX_JOBS:
         return f"{MAX_JOBS} volumes are queued to be warmed; wait, or cancel one."
     own = sum(one.person == job.person for one in waiting)
     if job.person and own >= MAX_OF_PERSON:
         return f"{MAX_OF_PERSON} volumes are queued to be warmed for you; wait, or cancel one."
-    if sum(one.nbytes for one in waiting if one.node == job.node) + job.nbytes > limit_bytes:
+    if sum(one.nbytes for one in here) + job.nbytes > limit_bytes:
         return "The cache does not hold more than what is queued to be warmed; wait, or cancel a part of it."
     return None
 

@@ -139,7 +139,7 @@ class Warmer:
             volume = self._volume(job.file, job.dataset)
             if volume.address.fingerprint.as_list() != job.fingerprint:
                 raise errors.Changed("The file has changed since this was asked for.")
-            covered = Coverage(volume, tuple(job.fixed), job.start, job.stop)
+            covered = Coverage(volume, tuple(job.fixed), job.start, job.stop, tuple(job.at))
             progress.course = volume, iter(covered)
         volume, bricks = progress.course
         for _ in range(MOST_CACHED):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dashboard import errors
 from dashboard.addressing.requester import VIEWER_ID
+from dashboard.addressing.selection import MAX_RANK
 from dashboard.people.bookmarks import LONGEST_NAME, LONGEST_NOTE
 from dashboard.people.shares import LONGEST_DAYS
 from dashboard.people.view import LONGEST
@@ -44,7 +45,8 @@ class WarmRequest(BaseModel):
     """Slices across an axis that are to be decoded into the cache: all, or those from `start` to `stop`.
 
     `axis` is the dimension that these slices fix, such as `0`; of volumes with more than three dimensions several,
-    such as `0,3`, of which the range is along the first. It is `none` for a volume of two dimensions.
+    such as `0,3`, of which the range is along the first, and `at` may give a position along each of the others. It
+    is `none` for a volume of two dimensions.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -54,6 +56,7 @@ class WarmRequest(BaseModel):
     axis: Annotated[str, Field(max_length=32)]
     start: Annotated[int, Field(ge=0, lt=2**62)] = 0
     stop: Annotated[int, Field(ge=1, lt=2**62)] | None = None
+    at: Annotated[list[Annotated[int, Field(ge=0, lt=2**62)]], Field(max_length=MAX_RANK)] = []
 
 
 class CancelRequest(BaseModel):

@@ -14,6 +14,7 @@ from dashboard.people.person import Scope
 from dashboard.prefetch.warm_queue import State, WarmJob, new_id
 from dashboard.telemetry.groups import axis_name, volume_name
 from dashboard.web import answers, bodies, person
+from dashboard.web.node_token import is_from_node
 from dashboard.web.operation import Returns, operation, returns
 from dashboard.web.quotas import charge_ahead
 from dashboard.web.visibility import Visibility
@@ -50,9 +51,13 @@ def register(api: flask.Blueprint, services: Services) -> None:
     )
     def warm() -> tuple[flask.Response, int]:
         """Queues the bricks of a volume, for slices across an axis, to be decoded into the cache."""
-        _check(services)
+        # One of the machines has a volume warmed where the bricks belong (`lamella warm --cluster`).
+        from_node = is_from_node(flask.request, services.settings)
+        if not from_node:
+            _check(services)
         asked = bodies.body(bodies.WarmRequest)
-        visible.check(asked.file)
+        if not from_node:
+            visible.check(asked.file)
         job, covered = _job(services, asked)
         if not job.state.is_final:
             limit = services.caches.brick_evictor.limit
@@ -100,7 +105,8 @@ def _missing_bytes(services: Services, covered: Coverage) -> int:
 def _job(services: Services, asked: bodies.WarmRequest) -> tuple[WarmJob, Coverage]:
     volume = services.metadata.volume(asked.file, asked.dataset)
     try:
-        covered = Coverage(volume, parse_axes(asked.axis), asked.start, asked.stop)
+        axes, at = parse_axes(asked.axis), tuple(asked.at)
+        covered = Coverage(volume, axes, asked.start, asked.stop, at)
     except ValueError as error:
         raise errors.BadRequest(str(error)) from None
     count = len(covered)
@@ -115,6 +121,7 @@ def _job(services: Services, asked: bodies.WarmRequest) -> tuple[WarmJob, Covera
         fixed=list(covered.fixed),
         start=covered.start,
         stop=covered.end,
+        at=list(covered.at),
         bricks=0 if as_it_is else count,
         nbytes=0 if as_it_is else covered.nbytes,
         asked_at=services.warm_queue.now(),
