@@ -143,7 +143,8 @@ def _paragraphs(text: str | None) -> str:
 def _interface() -> flask.Flask:
     """An application with the routes of the HTTP interface, which serves nothing."""
     server = flask.Flask("reference")
-    api.register(server, SimpleNamespace(settings=SimpleNamespace(url_prefix="")))  # type: ignore[arg-type]
+    services = SimpleNamespace(settings=SimpleNamespace(url_prefix=""), people_calls=None)
+    api.register(server, services)  # type: ignore[arg-type]
     return server
 
 

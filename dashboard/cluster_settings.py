@@ -16,6 +16,8 @@ from dashboard.weak_secrets import check_secret
 
 # Files of certificates; everything else about a connection is ours.
 _PARAMETERS: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+# By this header machines know each other's requests.
+NODE_TOKEN_HEADER: Final = "X-Node-Token"  # noqa: S105  # a name
 _NODE: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,30}[A-Za-z0-9])?")
 
 
@@ -48,6 +50,12 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_plain(address: str) -> bool:
+    """Whether what is sent to an address crosses a network unencrypted."""
+    url = urlsplit(address)
+    return url.scheme == "http" and not _is_loopback(url.hostname or "")
 
 
 def _name(value: str | None) -> str | None:
@@ -101,15 +109,25 @@ class ClusterSettings(BaseSettings):
         ),
     )
 
-    def check_cluster(self, *, insecure_http: bool, has_sessions: bool) -> None:
+    def check_cluster(self, *, insecure_http: bool, has_sessions: bool, people: str | None) -> None:
         """Raise `SetupError` where settings about other machines do not go together.
 
-        `has_sessions`: people sign in.
+        `has_sessions`: people sign in; `people` is the address of the machine with the people file.
         """
+        if people is not None and (self.cluster is None or self.node_token is None):
+            raise SetupError(
+                "--people-node (LAMELLA_PEOPLE_NODE) is for machines that share a store and know each other: give"
+                " --cluster (LAMELLA_CLUSTER) and LAMELLA_NODE_TOKEN as well."
+            )
         if self.cluster is not None and has_sessions and self.node_token is None:
             raise SetupError(
                 "Machines that share sign-ins have to know each other: give all of them the same"
                 " LAMELLA_NODE_TOKEN."
+            )
+        if people is not None and _is_plain(people) and not insecure_http:
+            raise SetupError(
+                "Passwords and the token of the machines would cross the network unencrypted: give an address with"
+                " https:// (LAMELLA_PEOPLE_NODE), or --insecure-http where the network is trusted."
             )
         if self.balancer is None:
             return
@@ -118,8 +136,7 @@ class ClusterSettings(BaseSettings):
                 "--balancer (LAMELLA_BALANCER) is for machines that share a store and know each other: give"
                 " --cluster (LAMELLA_CLUSTER) and LAMELLA_NODE_TOKEN as well."
             )
-        url = urlsplit(self.balancer)
-        if url.scheme == "http" and not _is_loopback(url.hostname or "") and not insecure_http:
+        if _is_plain(self.balancer) and not insecure_http:
             raise SetupError(
                 "The token of the machines would cross the network to the load balancer unencrypted: give an"
                 " address with https:// (LAMELLA_BALANCER), or --insecure-http where the network is trusted."

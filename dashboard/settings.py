@@ -368,7 +368,11 @@ def load_settings(given: Mapping[str, Any] | None = None) -> Settings:
     settings.check_access(
         settings.host, here_alone=settings.loopback, encrypted=settings.certfile is not None
     )
-    settings.check_cluster(insecure_http=settings.insecure_http, has_sessions=settings.asks_sign_in)
+    settings.check_cluster(
+        insecure_http=settings.insecure_http,
+        has_sessions=settings.asks_sign_in,
+        people=settings.people_address,
+    )
     if UNIX in settings.proxy_peers and settings.bind is None:
         raise SetupError(
             "--proxy-peer unix means proxies that use the socket file, and there is none: give --bind unix:PATH as"

@@ -68,6 +68,14 @@ class SignInSettings(BaseSettings):
         le=3660,
         description="Days after a sign-in in a browser at which it expires, however much it is used",
     )
+    people_node: str | None = Field(
+        default=None,
+        description=(
+            "Of several machines the one that has the file of accounts, API tokens, shares and bookmarks, and its"
+            " address, such as `a=https://10.0.0.1:8050`; the others read and change it there, so that people sign"
+            " in to all of them"
+        ),
+    )
     audit_days: float = Field(
         default=90.0,
         ge=0,
@@ -156,6 +164,16 @@ class SignInSettings(BaseSettings):
     def _path(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
 
+    @field_validator("people_node")
+    @classmethod
+    def _people_node(cls, value: str | None) -> str | None:
+        name, _, address = (value or "x=http://x").partition("=")
+        url = urlsplit(address)
+        is_address = url.scheme in ("http", "https") and url.hostname
+        if not name or not is_address or url.query or url.fragment:
+            raise ValueError("it is NAME=ADDRESS, such as a=https://10.0.0.1:8050")
+        return value
+
     @field_validator("proxy_header", "proxy_groups_header")
     @classmethod
     def _header(cls, value: str | None) -> str | None:
@@ -200,12 +218,28 @@ class SignInSettings(BaseSettings):
     @property
     def asks_sign_in(self) -> bool:
         """Whether nobody gets anything without signing in."""
-        return self.sign_in or self.token is not None or self.people is not None or self.elsewhere
+        given = (self.token, self.people, self.people_node)
+        return self.sign_in or self.elsewhere or any(one is not None for one in given)
 
     @property
     def elsewhere(self) -> bool:
         """Whether people sign in somewhere else."""
         return self.proxy_header is not None or self.oidc_issuer is not None
+
+    @property
+    def people_address(self) -> str | None:
+        """The address of the machine with the people file; None where it is not named."""
+        return None if self.people_node is None else self.people_node.partition("=")[2]
+
+    @property
+    def people_host(self) -> str | None:
+        """The host name of that address, which the machine answers for."""
+        return urlsplit(self.people_address or "").hostname
+
+    def people_elsewhere(self, node: str) -> tuple[str, str] | None:
+        """Name and address of the machine with the people file, if that is not `node`, which asks."""
+        name, _, address = (self.people_node or node).partition("=")
+        return None if name == node else (name, address)
 
     @property
     def people_file(self) -> Path:

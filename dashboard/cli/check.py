@@ -42,6 +42,8 @@ def _person(
 ) -> tuple[Person, list[str]]:
     """The person as the server would know them, and what to say of their account."""
     elsewhere = admins.from_elsewhere(name, groups)
+    if settings.people_elsewhere(settings.node_name) is not None:
+        return elsewhere, ["Note: accounts are on another machine, and were not looked at."]
     if not settings.people_file.exists():
         return elsewhere, []
     try:

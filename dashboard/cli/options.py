@@ -39,6 +39,7 @@ SERVING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("token", "--token", {"metavar": "TOKEN", "callback": not_empty}),
     ("sign_in", "--sign-in", {"is_flag": True, "flag_value": True}),
     ("people", "--people", {"metavar": "FILE", "callback": not_empty}),
+    ("people_node", "--people-node", {"metavar": "NAME=URL"}),
     ("proxy_header", "--proxy-header", {"metavar": "NAME"}),
     ("proxy_groups_header", "--proxy-groups-header", {"metavar": "NAME"}),
     ("proxy_peers", "--proxy-peer", {"metavar": "ADDRESS|unix", "multiple": True}),

@@ -11,19 +11,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from dashboard.errors import BadRequest
+from dashboard.errors import BadRequest, NotFound, SetupError
 from dashboard.people.accounts import Accounts
 from dashboard.people.audit import Audit, Event
 from dashboard.people.configuration import load_configuration
 from dashboard.people.person import Admins
-from dashboard.people.shares import Shares
-from dashboard.people.store import open_people
+from dashboard.people.shares import DAY_S, Shares
+from dashboard.people.store import PeopleStore, open_people
 from dashboard.people.tokens import Tokens
-from dashboard.settings import load_settings
+from dashboard.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from dashboard.people.shared_sessions import SharedSessions
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,18 @@ class People:
     tokens: Tokens
     shares: Shares
     audit: Audit
+    # Those of several machines, which are not in the people file; None: there are none.
+    sessions: SharedSessions | None = None
+
+    def end_sessions(self, name: str) -> int:
+        """End all sessions of a person; returns their number, and raises `NotFound`."""
+        ended = 0 if self.sessions is None else self.sessions.end_of(name)
+        try:
+            return ended + self.accounts.end_sessions(name)
+        except NotFound:
+            if not ended:
+                raise
+            return ended
 
     def record(self, event: Event, **parts: str | list[str] | None) -> None:
         """Record what the command did, with the account of the machine that gave it."""
@@ -44,15 +59,38 @@ class People:
 def opened_people(given: dict[str, Any]) -> Iterator[People]:
     """The people file of these options and the environment; raises `SetupError`."""
     settings = load_settings({"people": given["people"]})
+    elsewhere = settings.people_elsewhere(settings.node_name)
+    if elsewhere is not None:
+        raise SetupError(
+            f"The list of people is on the machine {elsewhere[0]}; give the command there."
+        )
     store = open_people(settings.people_file)
     try:
         audit = Audit(store.path, settings.audit_days)
         admins = Admins()
         if settings.config is not None:
             admins = Admins(frozenset(load_configuration(settings.config).admins))
-        yield People(Accounts(store), Tokens(store, admins=admins), Shares(store), audit)
+        sessions = _shared_sessions(settings, store)
+        yield People(Accounts(store), Tokens(store, admins=admins), Shares(store), audit, sessions)
     finally:
         store.close()
+
+
+def _shared_sessions(settings: Settings, store: PeopleStore) -> SharedSessions | None:
+    """The sessions that several machines share, if there are such."""
+    if settings.cluster is None or settings.node_token is None:
+        return None
+    from dashboard.people.shared_sessions import SharedSessions  # noqa: PLC0415
+    from dashboard.runtime.caches import open_shared_sessions  # noqa: PLC0415
+
+    return SharedSessions(
+        open_shared_sessions(settings),
+        settings.node_token.get_secret_value(),
+        store,
+        None,
+        settings.session_days * DAY_S,
+        settings.session_max_days * DAY_S,
+    )
 
 
 def ask_password(name: str) -> str:

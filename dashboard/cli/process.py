@@ -80,7 +80,8 @@ def with_token(settings: Settings) -> Settings:
 
     Raises `SetupError` for an unusable people file, which is made where there is none.
     """
-    if not settings.asks_sign_in:
+    if not settings.asks_sign_in or settings.people_node is not None:
+        # Of several machines each would make one up.
         return settings
     with closing(open_people(settings.people_file)) as store:
         has_accounts = Accounts(store).exist()
@@ -127,6 +128,8 @@ def warning_of_groups(settings: Settings) -> str | None:
     """What to say where a group of `--root` has no members, and nothing but the accounts could give it any."""
     elsewhere = settings.proxy_groups_header is not None or settings.oidc_issuer is not None
     if settings.config is not None or elsewhere or not settings.asks_sign_in:
+        return None
+    if settings.people_elsewhere(settings.node_name) is not None:
         return None
     roots = served_roots(settings)
     with closing(open_people(settings.people_file)) as store:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def user() -> None:
     """Accounts of people who sign in with a name and a password.
 
-    A server that runs sees a change within two seconds. Times are UTC.
+    A server that runs sees a change within two seconds, one on several machines within five. Times are UTC.
     """
 
 
@@ -100,7 +100,7 @@ def sign_out(name: str, **given: Any) -> None:
     from dashboard.cli.people import opened_people  # noqa: PLC0415
 
     with opened_people(given) as people:
-        ended = people.accounts.end_sessions(name)
+        ended = people.end_sessions(name)
         people.record(Event.SESSIONS_ENDED, name=name)
     click.echo(f"Ended {ended} session{'' if ended == 1 else 's'} of {name}.")
 

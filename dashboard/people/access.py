@@ -79,11 +79,7 @@ class Access:
 
     def works(self) -> bool:
         """Whether the people file can be used."""
-        try:
-            self.accounts.exist()
-        except Busy:
-            return False
-        return True
+        return self.accounts.works()
 
     def has_accounts(self) -> bool:
         """Whether somebody can sign in by name; another process's change is seen within `KEPT_S`."""
@@ -229,8 +225,8 @@ class Access:
 
     def _check_password(self, name: str, password: str, client: Client) -> tuple[Person, str]:
         stored = self.accounts.credentials(name) if NAME.fullmatch(name) else None
-        # With what it was compared to: the same password is verified again when another one was set.
-        guess = (name, password, "" if stored is None else stored.hash)
+        # With the one that it was compared to: the same password is verified again when another one was set.
+        guess = (name, password, *(stored or ()))
         seen = self.attempts.is_known_wrong(self.attempts.fingerprint(client, *guess))
         person = None if seen else self.accounts.verified(name, password, stored)
         # It has waited for others, which may be too many by now: then right and wrong are 429.

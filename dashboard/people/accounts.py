@@ -147,6 +147,14 @@ class Accounts:
         with self._store.reading() as database:
             return database.execute("SELECT 1 FROM person LIMIT 1").fetchone() is not None
 
+    def works(self) -> bool:
+        """Whether the people file can be used."""
+        try:
+            self.exist()
+        except Busy:
+            return False
+        return True
+
     def person(self, name: str) -> Person | None:
         """The person of an account, None without one."""
         with self._store.reading() as database:

@@ -161,7 +161,7 @@ class Sessions:
             read_at, read = self._kept.get(digest, (float("-inf"), None))
         is_fresh = read is not None and 0.0 <= now - read_at < KEPT_S
         if read is None or not is_fresh or not self.is_current(read, now):
-            read, is_fresh = self._read_or_keep(session, digest, now, read), False
+            read, is_fresh = self._read(session, digest, now), False
         if read is None:
             self._forget(digest)
             return Checked(None)
@@ -237,12 +237,6 @@ class Sessions:
     def cookie_s(self) -> int:
         """How long a browser keeps the id after a renewal (s)."""
         return int(min(self.idle_s, self.lifetime_s))
-
-    def _read_or_keep(
-        self, session: str, digest: str, now: float, kept: ReadSession | None
-    ) -> ReadSession | None:
-        """The session as it is now; `kept` is what was read of it before."""
-        return self._read(session, digest, now)
 
     def _row(self, digest: str) -> tuple[Any, ...] | None:
         """A session, with groups, rights and the time of the password of its account, if it has one."""

@@ -12,11 +12,16 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+from cachetools import LRUCache
+
 from dashboard.errors import Busy
+from dashboard.people.accounts import ACCOUNT
+from dashboard.people.person import NOBODY
 from dashboard.people.sessions import (
+    KEPT,
     MOST,
     PROVIDER,
-    TOKEN,
+    SHARE,
     ListedSession,
     ReadSession,
     Sessions,
@@ -47,16 +52,26 @@ class ReadableRows(Rows, Protocol):
 
 
 class SharedSessions(Sessions):
-    """Sessions of the start token and of an identity provider in `rows`; `secret` is the one of all machines.
+    """Sessions in `rows`; `secret` is the one of all machines.
 
-    Accounts and shares are known to one machine alone, so there are no sessions of them. Methods raise `Busy`
-    where the store does not answer.
+    Accounts and shares are looked up with each session of theirs, so there are such sessions only where all
+    machines have them of one: `people_everywhere`. Methods raise `Busy` where the store does not answer.
     """
 
-    def __init__(self, rows: ReadableRows, secret: str, *given: Any, **options: Any) -> None:
+    def __init__(
+        self,
+        rows: ReadableRows,
+        secret: str,
+        *given: Any,
+        people_everywhere: bool = False,
+        **options: Any,
+    ) -> None:
         super().__init__(*given, **options)
         self._rows = rows
         self._secret = secret.encode()
+        self._people_everywhere = people_everywhere
+        # Hash of the id → the row as it was read last, which counts while the store does not answer.
+        self._kept_rows: LRUCache[str, StoredSession] = LRUCache(KEPT)
 
     def end_all(self, session: str) -> int:
         row = self._stored(digest_of(session))
@@ -66,7 +81,18 @@ class SharedSessions(Sessions):
         self._end(ended, row)
         with self._lock:
             self._kept.clear()
+            self._kept_rows.clear()
         return len(ended)
+
+    def end_of(self, name: str) -> int:
+        """End all sessions of a person, whatever they began with; returns their number."""
+        ended = 0
+        for kind in (ACCOUNT, PROVIDER):
+            row = StoredSession(kind, name, "[]", "", "", 0.0, 0.0)
+            digests = self._of(row)
+            self._end(digests, row)
+            ended += len(digests)
+        return ended
 
     def listed(self) -> list[ListedSession]:
         try:
@@ -85,7 +111,7 @@ class SharedSessions(Sessions):
         """Rows expire by themselves."""
 
     def _insert(self, digest: str, row: StoredSession, old: str) -> None:
-        if row.kind not in (TOKEN, PROVIDER):
+        if row.kind in (ACCOUNT, SHARE) and not self._people_everywhere:
             raise Busy(
                 "Accounts and shares are known to one machine, and people sign in to all of them."
             )
@@ -105,27 +131,53 @@ class SharedSessions(Sessions):
         return row.name
 
     def _row(self, digest: str) -> tuple[Any, ...] | None:
-        row = self._stored(digest)
-        return None if row is None else (*row, None, None, None)
-
-    def _read_or_keep(
-        self, session: str, digest: str, now: float, kept: ReadSession | None
-    ) -> ReadSession | None:
         try:
-            return self._read(session, digest, now)
+            row = self._stored(digest)
         except Busy:
-            if kept is None or not self.is_current(kept, now):
+            row = self._kept_row(digest)
+            if row is None:
                 raise
-            return kept
+        else:
+            self._keep_row(digest, row)
+        if row is None:
+            return None
+        if row.kind != ACCOUNT:
+            return (*row, None, None, None)
+        with self._store.reading() as database:
+            account = database.execute(
+                "SELECT groups, admin, password_set FROM person WHERE name = ?", (row.name,)
+            ).fetchone()
+        return (*row, *(account or (None, None, None)))
+
+    def _forget(self, digest: str) -> None:
+        super()._forget(digest)
+        self._keep_row(digest, None)
+
+    def _kept_row(self, digest: str) -> StoredSession | None:
+        """A session as it was read last, if that has not expired; another machine may have renewed it since."""
+        with self._lock:
+            row = self._kept_rows.get(digest)
+        if row is None:
+            return None
+        read = ReadSession(NOBODY, row.network, row.began, row.renewed)
+        return row if self.is_current(read, self._clock()) else None
+
+    def _keep_row(self, digest: str, row: StoredSession | None) -> None:
+        with self._lock:
+            self._kept_rows.pop(digest, None)
+            if row is not None:
+                self._kept_rows[digest] = row
 
     def _renew(self, digest: str, read: ReadSession, now: float) -> bool:
         try:
             row = self._stored(digest)
             if row is None or row.renewed != read.renewed:
                 return False
-            self._store_row(digest, row._replace(renewed=now))
+            row = row._replace(renewed=now)
+            self._store_row(digest, row)
         except Busy:
             return False
+        self._keep_row(digest, row)
         return True
 
     def _store_row(self, digest: str, row: StoredSession) -> None:

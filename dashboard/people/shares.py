@@ -176,11 +176,14 @@ class Shares:
                 (name, said),
             ).fetchone()
         if other is not None:
-            with self._store.writing() as database:
-                database.execute(
-                    "UPDATE share SET groups = ? WHERE person = ? AND groups IS NOT NULL",
-                    (said, name),
-                )
+            self.write_groups(name, said)
+
+    def write_groups(self, name: str, said: str) -> None:
+        """Write the groups that are said elsewhere, as a JSON list, to the shares of a person."""
+        with self._store.writing() as database:
+            database.execute(
+                "UPDATE share SET groups = ? WHERE person = ? AND groups IS NOT NULL", (said, name)
+            )
 
     def remove_expired(self) -> None:
         """Remove the rows of shares that expired a day ago; until then lists show what became of them."""

@@ -165,8 +165,13 @@ class Tokens:
         read_at, person, token = kept
         with self._lock:
             self._kept[digest] = (read_at, person, token._replace(used=now))
-        with suppress(Busy), self._store.writing() as database:
-            database.execute("UPDATE token SET used = ? WHERE digest = ?", (now, digest))
+        with suppress(Busy):
+            self.write_use(digest, now)
+
+    def write_use(self, digest: str, used: float) -> None:
+        """Write when the token with this hash was used last (Unix time, s)."""
+        with self._store.writing() as database:
+            database.execute("UPDATE token SET used = ? WHERE digest = ?", (used, digest))
 
     def _scopes_of(self, database: sqlite3.Connection, person: str) -> frozenset[Scope]:
         if not person:

@@ -8,10 +8,9 @@ from urllib.parse import quote
 
 import urllib3
 
+from dashboard.cluster_settings import NODE_TOKEN_HEADER
 from dashboard.prefetch.exchange import AskedBrick
 
-# Who sends: one of the machines themselves.
-HEADER: Final = "X-Node-Token"
 LIMIT_S: Final = 1.0
 
 
@@ -20,7 +19,7 @@ class Balancer:
 
     def __init__(self, address: str, token: str) -> None:
         self._url = f"{address.rstrip('/')}/api/v1/prefetch"
-        self._headers = {HEADER: token, "Content-Type": "application/json"}
+        self._headers = {NODE_TOKEN_HEADER: token, "Content-Type": "application/json"}
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(LIMIT_S), retries=False, maxsize=2)
 
     def __call__(self, asked: AskedBrick, slab: str) -> bool:

@@ -93,6 +93,14 @@ def open_store(settings: Settings) -> RedisStore:
     return RedisStore(settings.cluster.get_secret_value())
 
 
+def open_shared_sessions(settings: Settings) -> ReadableRows:
+    """The rows of sessions that several machines share; `SetupError` as `open_store`."""
+    store = open_store(settings)
+    from dashboard.storage.redis_rows import RedisRows  # noqa: PLC0415
+
+    return RedisRows(store, "sessions")
+
+
 def open_shared(settings: Settings, caches: Caches) -> Shared:
     """Open what is shared; `SetupError` where the packages for several machines are missing."""
     if settings.cluster is None:

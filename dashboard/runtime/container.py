@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial as bind
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dashboard import __version__
 from dashboard.bricks import root_quotas
@@ -19,20 +20,11 @@ from dashboard.errors import SetupError
 from dashboard.frames.complex_part import ComplexPart
 from dashboard.frames.quantize import Norm
 from dashboard.people.access import Access
-from dashboard.people.accounts import Accounts
-from dashboard.people.audit import Audit
 from dashboard.people.bookmarks import Bookmarks
 from dashboard.people.file_rights import DESCRIPTOR, FileRights
-from dashboard.people.person import Admins
-from dashboard.people.provider import Provider
 from dashboard.people.quotas import Quotas
-from dashboard.people.sessions import Sessions
 from dashboard.people.shared_limit import DESCRIPTOR as COUNTS
 from dashboard.people.shared_limit import SharedMemory
-from dashboard.people.shared_sessions import SharedSessions
-from dashboard.people.shares import Shares
-from dashboard.people.store import PeopleStoreAtUse, open_people
-from dashboard.people.tokens import Tokens
 from dashboard.prefetch.balancer import Balancer
 from dashboard.prefetch.exchange import AskedBricks, Exchange
 from dashboard.prefetch.fates import BrickFates
@@ -53,24 +45,25 @@ from dashboard.runtime.engine import Engine, Role, build_engine
 from dashboard.runtime.health import Health
 from dashboard.runtime.maintenance import Maintenance
 from dashboard.runtime.rights_record import record_rights
+from dashboard.runtime.sign_in import sign_in_of
 from dashboard.settings import Settings, service_id
 from dashboard.storage.eviction import LruEvictor
 from dashboard.storage.file_lock import remove_stale_locks
 from dashboard.storage.private_directory import ensure_private_directory, make_private
 from dashboard.storage.rows import DiskRows, RowsUnavailable
 from dashboard.telemetry.disk_traffic import DiskTraffic
-from dashboard.telemetry.history import DAY_S
 from dashboard.telemetry.processes import rss_bytes
 from dashboard.telemetry.simulated_caches import WORKING_SET, WORKING_SETS_S, SimulatedCaches
 from dashboard.telemetry.slice_lists import SliceLists
 from dashboard.telemetry.starts import Starts
 from dashboard.telemetry.statistics import Stats
 
+if TYPE_CHECKING:
+    from dashboard.people.people_calls import PeopleCalls
+
 LOCKS_OLD_S = 3600.0
 SWEEP_EVERY_S = 60.0
 ROOT_QUOTAS_EVERY_S = 5.0
-PROVIDER_EVERY_S = 60.0
-HOUR_S = 3600.0
 
 
 @dataclass(kw_only=True)
@@ -93,6 +86,8 @@ class Services(Engine):
     file_rights: FileRights | None
     quotas: Quotas
     bookmarks: Bookmarks
+    # What this machine does with the people file for others; None: nothing.
+    people_calls: PeopleCalls | None
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -166,9 +161,9 @@ def build_services(settings: Settings, role: Role) -> Services:
     stats = Stats(shared.ledger, clock=shared.clock, retention=engine.retention, node=shared.node)
     residency = Residency(engine.bricks, engine.resolver.planned_keys)
     maintenance = maintenance_of(engine)
-    people = PeopleStoreAtUse(settings.people_file)
     memory = counts_of(role)
-    access = access_of(engine, maintenance, memory) if role == "web" else None
+    sign_in = sign_in_of(engine, maintenance, memory)
+    access = sign_in.access
     return Services(
         **vars(engine),
         stats=stats,
@@ -204,7 +199,8 @@ def build_services(settings: Settings, role: Role) -> Services:
         access=access,
         file_rights=file_rights,
         quotas=Quotas(engine.limits, memory=memory),
-        bookmarks=Bookmarks(people, people.exists, close=people.close),
+        bookmarks=sign_in.bookmarks,
+        people_calls=sign_in.calls,
     )
 
 
@@ -223,80 +219,6 @@ def file_rights_of(engine: Engine) -> FileRights | None:
             'rights = "filesystem" needs a helper: start the server with `lamella serve` or `lamella web`.'
         )
     return FileRights(socket.socket(fileno=os.dup(int(os.environ[DESCRIPTOR]))))
-
-
-def access_of(
-    engine: Engine, tasks: Maintenance, memory: SharedMemory | None = None
-) -> Access | None:
-    """The sign-in of a web process, with its periodic tasks; None where none is asked for.
-
-    Raises `SetupError` for an unusable people file, and where there is nothing to sign in with.
-    """
-    settings = engine.settings
-    if not settings.asks_sign_in:
-        return None
-    token = None if settings.token is None else settings.token.get_secret_value()
-    store = open_people(settings.people_file)
-    idle_s, lifetime_s = settings.session_days * DAY_S, settings.session_max_days * DAY_S
-    admins = Admins(engine.rights.admins, frozenset(settings.admin_groups))
-    shared = engine.shared.sessions
-    # Links to shares and accounts are known to one machine alone.
-    shares = Shares(store, admins=admins, allowed=settings.sharing and shared is None)
-    make: Callable[..., Sessions] = Sessions
-    if shared is not None:
-        assert settings.node_token is not None
-        make = bind(SharedSessions, shared, settings.node_token.get_secret_value())
-    access = Access(
-        token,
-        make(
-            store,
-            token,
-            idle_s,
-            lifetime_s,
-            clock=engine.shared.clock,
-            admins=admins,
-            provider_s=settings.oidc_session_hours * HOUR_S,
-            guest=shares.guest,
-        ),
-        Accounts(store),
-        Tokens(store, admins=admins),
-        shares,
-        Audit(store.path, settings.audit_days),
-        close=store.close,
-        memory=memory,
-        provider=provider_of(settings),
-    )
-    if shared is not None and access.has_accounts():
-        store.close()
-        raise SetupError(
-            "Accounts are known to one machine alone: with --cluster, let people sign in at an identity provider,"
-            " with the start token or at a proxy, and name an empty file with --people."
-        )
-    if token is None and not settings.elsewhere and not access.has_accounts():
-        store.close()
-        raise SetupError(
-            "Sign-in needs an account or a token: add one with `lamella user add NAME`, or set LAMELLA_TOKEN."
-        )
-    if access.provider is not None:
-        tasks.add("Asking the identity provider", access.provider.check, PROVIDER_EVERY_S)
-    tasks.add("Removing expired sessions", access.sessions.remove_expired, SWEEP_EVERY_S)
-    tasks.add("Removing expired shares", shares.remove_expired, SWEEP_EVERY_S)
-    tasks.add("Removing old audit files", access.audit.trim, SWEEP_EVERY_S)
-    return access
-
-
-def provider_of(settings: Settings) -> Provider | None:
-    """The identity provider of the settings; raises `SetupError` without its library."""
-    if settings.oidc_issuer is None or settings.oidc_client_id is None:
-        return None
-    secret = settings.oidc_client_secret
-    return Provider(
-        settings.oidc_issuer,
-        settings.oidc_client_id,
-        None if secret is None else secret.get_secret_value(),
-        settings.oidc_name_claim,
-        settings.oidc_groups_claim,
-    )
 
 
 def _limit_rows(

@@ -43,7 +43,7 @@ COMPARED: Final = (
         "file_patterns",
     ),
     *("plan_seconds", "history_days", "names_days", "public", "sign_in", "sharing", "admin_groups"),
-    *("proxy_header", "proxy_groups_header", "session_days", "session_max_days"),
+    *("proxy_header", "proxy_groups_header", "session_days", "session_max_days", "people_node"),
     *(
         "oidc_issuer",
         "oidc_client_id",
@@ -74,7 +74,11 @@ def card_of(settings: Settings, start: str, now: float) -> NodeCard:
         began=now,
         roots={name: str(served.rights.audience(name)) for name in served.paths},
         settings={f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in COMPARED}
-        | {"The digest of groups and admins": rights},
+        | {
+            "The digest of groups and admins": rights,
+            # A file of people that one machine alone is given would leave the others open.
+            "The need to sign in": str(settings.asks_sign_in),
+        },
         secrets={
             f"{PREFIX}{name.upper()}": _hashed(getattr(settings, name))
             for name in SECRETS

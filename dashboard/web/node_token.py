@@ -6,14 +6,14 @@ import hmac
 
 import flask
 
+from dashboard.cluster_settings import NODE_TOKEN_HEADER
 from dashboard.errors import Unauthorized
-from dashboard.prefetch.balancer import HEADER
 from dashboard.settings import Settings
 
 
 def is_from_node(request: flask.Request, settings: Settings) -> bool:
     """Whether another machine of the service sends the request; raises `Unauthorized` without its token."""
-    given = request.headers.get(HEADER)
+    given = request.headers.get(NODE_TOKEN_HEADER)
     if given is None:
         return False
     token = settings.node_token

@@ -133,7 +133,8 @@ def check_host(host: str, settings: Settings) -> None:
     if settings.any_host:
         return
     name = _host_name(host)
-    if not is_loopback(name) and name not in settings.allowed_hosts:
+    known = is_loopback(name) or name in settings.allowed_hosts or name == settings.people_host
+    if not known:
         raise WrongHost(
             "This server does not answer for that host name; start it with --allowed-host NAME to"
             " allow the name."

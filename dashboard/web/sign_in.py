@@ -35,7 +35,8 @@ from dashboard.web.session_cookie import SessionCookie
 from dashboard.web.sign_in_page import SIGN_IN, SIGN_OUT, SignInPage, Ways
 
 BLUEPRINT: Final = "sign_in"
-PREFETCH: Final = "api.prefetch"
+# What machines of one service ask each other for.
+OF_NODES: Final = frozenset({"api.prefetch", "api.people", "api.warm"})
 HEALTH: Final = frozenset({"api.healthz", "api.readyz"})
 OPEN: Final = HEALTH | {
     f"{BLUEPRINT}.{name}" for name in ("page", "leave", "provider", "callback", "share")
@@ -84,7 +85,7 @@ class Guard:
         request = flask.request
         if request.endpoint in HEALTH:
             return None
-        if request.endpoint == PREFETCH and is_from_node(request, self._settings):
+        if request.endpoint in OF_NODES and is_from_node(request, self._settings):
             return None
         page = self._is_page(request)
         # First, so that no other way in hides a header that is not the proxy's.

@@ -58,7 +58,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
     @api.delete("/api/v1/shares/<id>")
     @operation(GONE, parameters=(query.ID,), errors=(errors.NotFound,))
     def revoke_share(id: str) -> tuple[str, int]:  # noqa: A002  # the name in the path
-        """Revokes a link; who has it sees nothing more within two seconds."""
+        """Revokes a link; who has it sees nothing more within two seconds (on several machines, five)."""
         access = services.access
         if access is None:
             raise errors.NotFound(f"There is no share {id:.40}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import flask
 
@@ -12,11 +12,12 @@ from dashboard.prefetch.exchange import AskedBrick
 from dashboard.telemetry.browser_report import WellFormedReport
 from dashboard.web import answers, bodies
 from dashboard.web.node_token import is_from_node
-from dashboard.web.operation import Returns, operation, returns
+from dashboard.web.operation import JSON, Returns, operation, returns
 from dashboard.web.person import current, may_change_cache
 from dashboard.web.visibility import Visibility
 
 if TYPE_CHECKING:
+    from dashboard.people.people_calls import PeopleCalls
     from dashboard.runtime.container import Services
 
 NOTHING = Returns(text="It was done; there is no content.", status=204)
@@ -51,6 +52,9 @@ def register(api: flask.Blueprint, services: Services) -> None:
             raise errors.Busy("The pause could not be stored; try again.")
         return "", 204
 
+    if services.people_calls is not None:
+        _register_people(api, services, services.people_calls)
+
     @api.get("/api/v1/contents")
     @operation(returns(answers.CacheContents))
     def contents() -> flask.Response:
@@ -74,3 +78,15 @@ def register(api: flask.Blueprint, services: Services) -> None:
             services.bricks, services.brick_trace, given.volume, given.axis
         )
         return flask.jsonify(bricks=dropped.bricks, bytes=dropped.bytes)
+
+
+def _register_people(api: flask.Blueprint, services: Services, calls: PeopleCalls) -> None:
+    """Add the route by which other machines use the people file of this one."""
+
+    @api.post("/api/v1/people")
+    @operation(returns(dict[str, Any]))
+    def people() -> flask.Response:
+        """What another machine of the service asks of the people file, which this one has."""
+        if not is_from_node(flask.request, services.settings):
+            raise errors.Unauthorized("This is for the machines of this service.")
+        return flask.Response(calls.answer(flask.request.get_data()), content_type=JSON)

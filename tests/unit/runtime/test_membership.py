@@ -55,6 +55,10 @@ def test_machines_that_agree_are_together(nodes: Nodes, card: Card) -> None:
         ({"token": "another-secret-here"}, "LAMELLA_TOKEN is not the same secret on b and on a"),
         ({"public": True}, "LAMELLA_PUBLIC is True on b and False on a"),
         (
+            {"people": FOLDER / "people.sqlite"},
+            "The need to sign in is True on b and False on a",
+        ),
+        (
             {"roots": (f"data2={FOLDER}:lab",)},
             "b serves the roots data, data2 and a serves the root data",
         ),
@@ -63,7 +67,9 @@ def test_machines_that_agree_are_together(nodes: Nodes, card: Card) -> None:
 def test_a_machine_that_differs_does_not_join(
     nodes: Nodes, card: Card, given: dict[str, Any], sentence: str
 ) -> None:
-    join(nodes, card("a"))
+    # Both ask for sign-in where one has another token.
+    token = {"token": "correct-horse-battery"} if "token" in given else {}
+    join(nodes, card("a", **token))
     with pytest.raises(SetupError) as caught:
         join(nodes, card("b", **given))
     assert caught.value.message == f"b cannot join a: {sentence}."

@@ -7,14 +7,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from werkzeug.test import TestResponse
 
+from dashboard.cli import lamella
 from dashboard.errors import SetupError
 from dashboard.people.accounts import Accounts
+from dashboard.people.person import Scope
 from dashboard.people.store import open_people
+from dashboard.people.tokens import Tokens
 from dashboard.prefetch.warm_queue import WarmJob, new_id
 from dashboard.runtime.caches import open_caches, open_shared
 from dashboard.runtime.container import Services
@@ -23,10 +28,36 @@ from dashboard.settings import load_settings
 from dashboard.storage.redis_store import PAUSE_S
 from tests.redis_server import RedisServer
 from tests.services import add_up, figures, later, view
-from tests.web import HOST
+from tests.web import HOST, App, assert_error, listening
 from tests.web import running as running_app
 
 Make = Callable[..., Services]
+NODE_TOKEN = "pR3sD6fG1hJ5cV0b"
+PASSWORD = "a long password of ann"
+SAME = {"Sec-Fetch-Site": "same-origin"}
+
+
+class Stoppable:
+    """An application that listens, until it is closed."""
+
+    def __init__(self, app: App) -> None:
+        self._stack = ExitStack()
+        self.url = self._stack.enter_context(listening(app.client.application))
+        self.close = self._stack.close
+
+
+def signed_in(app: App) -> tuple[str, str]:
+    """The name and value of the cookie of somebody who has just signed in."""
+    form = {"name": "ann", "password": PASSWORD}
+    response = app.client.application.test_client().post("/sign-in", data=form, base_url=HOST)
+    assert response.status_code == 303, response.get_data(as_text=True)
+    name, _, session = response.headers["Set-Cookie"].partition(";")[0].partition("=")
+    return name, session
+
+
+def post(app: App, path: str, body: dict[str, str]) -> TestResponse:
+    """The answer to the page."""
+    return app.client.post(path, json=body, headers=SAME, base_url=HOST)
 
 
 @pytest.fixture
@@ -227,7 +258,7 @@ def test_who_signs_in_at_one_machine_is_signed_in_at_all(
     given = {
         "cluster": server.url,
         "token": token,
-        "node_token": "pR3sD6fG1hJ5cV0b",
+        "node_token": NODE_TOKEN,
         "people": tmp_path / "people.sqlite",
     }
     with (
@@ -259,9 +290,124 @@ def test_accounts_are_no_way_into_several_machines(
     people = tmp_path / "people.sqlite"
     with closing(open_people(people)) as store:
         Accounts(store).add("ann", "a long password of ann")
-    given = {"cluster": server.url, "people": people, "node_token": "pR3sD6fG1hJ5cV0b"}
+    given = {"cluster": server.url, "people": people, "node_token": NODE_TOKEN}
     with (
         pytest.raises(SetupError, match="Accounts are known to one machine alone"),
         running_app(tmp_path / "a", data, **given),
     ):
         pass
+
+
+def test_people_of_one_machine_sign_in_at_another(
+    server: RedisServer, data: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "people" / "people.sqlite"
+    with closing(open_people(file)) as store:
+        Accounts(store).add("ann", PASSWORD)
+        secret = Tokens(store).add("nightly", [Scope.READ], 9)
+    shared = {"cluster": server.url, "node_token": NODE_TOKEN, "sign_in": True}
+    given = shared | {"node": "a", "people": file, "people_node": "a=http://127.0.0.1:1"}
+    with running_app(tmp_path / "a", data, **given) as a, closing(Stoppable(a)) as other:
+        given = shared | {"node": "b", "people_node": f"a={other.url}", "port": 8051}
+        given["people"] = tmp_path / "none" / "people.sqlite"
+        with running_app(tmp_path / "b", data, **given) as b:
+            assert not given["people"].exists()
+            session = signed_in(b)
+            for app in (a, b):
+                app.client.set_cookie(*session, domain="127.0.0.1")
+                assert app.get("/api/v1/files", SAME).status_code == 200
+                bearer = {"Authorization": f"Bearer {secret}"}
+                assert (
+                    app.client.get("/api/v1/files", headers=bearer, base_url=HOST).status_code
+                    == 200
+                )
+            made = post(b, "/api/v1/shares", {"view": "file=data/a.h5"})
+            assert made.status_code == 201
+            guest = a.client.application.test_client().get(made.get_json()["link"], base_url=HOST)
+            assert guest.status_code == 303
+            bookmark = {"view": "file=data/a.h5", "name": "left edge"}
+            assert post(b, "/api/v1/bookmarks", bookmark).status_code == 201
+            listed = a.get("/api/v1/bookmarks", SAME).get_json()["bookmarks"]
+            assert b.get("/api/v1/bookmarks", SAME).get_json()["bookmarks"] == listed
+            assert [one["name"] for one in listed] == ["left edge"]
+            other.close()
+            # Who is known goes on; changes wait with one sentence.
+            assert b.get("/api/v1/files", SAME).status_code == 200
+            assert b.get("/api/v1/bookmarks", SAME).get_json()["bookmarks"] == listed
+            refused = post(b, "/api/v1/bookmarks", bookmark)
+            assert "The machine a, which has the list of people" in assert_error(refused, 503)
+            form = {"name": "ann", "password": PASSWORD}
+            assert (
+                b.client.application.test_client()
+                .post("/sign-in", data=form, base_url=HOST)
+                .status_code
+                == 503
+            )
+            ready = b.get("/readyz").get_json()
+            assert "sign_in" in str(ready["degraded"])
+
+
+def test_none_but_machines_read_the_people_file(
+    server: RedisServer, data: Path, tmp_path: Path
+) -> None:
+    given = {"cluster": server.url, "node_token": NODE_TOKEN, "token": "kT9vQ2mL7xZ4wB8n"}
+    given |= {"people": tmp_path / "p" / "people.sqlite", "people_node": "a=http://a.example"}
+    body = {"call": "copied", "arguments": {"known": ""}}
+    where = {"base_url": "http://a.example", "json": body}
+    with running_app(tmp_path / "a", data, node="a", allowed_hosts="x.example", **given) as a:
+        for headers in ({}, {"X-Node-Token": "another-token-of-somebody"}, {"X-Node-Token": ""}):
+            assert_error(a.client.post("/api/v1/people", headers=headers, **where), 401)
+        operator = {"Authorization": f"Bearer {given['token']}"}
+        assert_error(a.client.post("/api/v1/people", headers=operator, **where), 401)
+        known = {"X-Node-Token": NODE_TOKEN}
+        found = a.client.post("/api/v1/people", headers=known, **where)
+        assert set(found.get_json()["answer"][1]) == {"person", "token", "share"}
+    given["people_node"] = "b=http://b.example"
+    with running_app(tmp_path / "a2", data, node="a", **given) as a:
+        known = {"X-Node-Token": NODE_TOKEN}
+        # As an address that is none.
+        assert_error(a.client.post("/api/v1/people", headers=known, json=body, base_url=HOST), 401)
+
+
+def test_sessions_at_several_machines_end_by_command(
+    server: RedisServer, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "people" / "people.sqlite"
+    with closing(open_people(file)) as store:
+        Accounts(store).add("ann", PASSWORD)
+    given = {"cluster": server.url, "node_token": NODE_TOKEN, "people_node": "a=http://127.0.0.1:1"}
+    with running_app(tmp_path / "a", data, node="a", people=file, **given) as a:
+        signed_in(a)
+        for name, value in {**given, "people": file, "node": "a"}.items():
+            monkeypatch.setenv(f"LAMELLA_{name.upper()}", str(value))
+        done = CliRunner().invoke(lamella, ["user", "sign-out", "ann"])
+        assert done.output == "Ended 1 session of ann.\n", done.exception
+        assert a.services.access is not None
+        assert a.services.access.sessions.listed() == []
+        monkeypatch.setenv("LAMELLA_NODE", "b")
+        elsewhere = CliRunner().invoke(lamella, ["user", "sign-out", "ann"])
+        assert "on the machine a; give the command there" in str(elsewhere.exception)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"people_node": "a"}, "it is NAME=ADDRESS"),
+        ({"people_node": "=http://a"}, "it is NAME=ADDRESS"),
+        ({"people_node": "a=ftp://a"}, "it is NAME=ADDRESS"),
+        ({"people_node": "a=https://a"}, "--cluster .* and LAMELLA_NODE_TOKEN"),
+        (
+            {
+                "people_node": "a=http://10.0.0.1:8050",
+                "cluster": "redis://127.0.0.1",
+                "node_token": NODE_TOKEN,
+            },
+            "would cross the network unencrypted",
+        ),
+    ],
+)
+def test_a_machine_with_people_that_others_could_read_is_refused(
+    given: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(SetupError, match=reason):
+        load_settings(given)
