@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil, prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dashboard.addressing.chunk_grid import ChunkGrid
 
@@ -40,11 +41,12 @@ def sample_step(grid: ChunkGrid, count: int) -> int:
     return max(count * prod(grid.chunks) // (4 * SAMPLE_VALUES), 1)
 
 
-def sample_boxes(grid: ChunkGrid, seed: int) -> list[Box]:
-    """The boxes (start, stop) of chunks of a grid that are chosen by `seed`."""
-    total = prod(grid.counts)
+def sample_boxes(grid: ChunkGrid, seed: int, stored: NDArray[np.int64] | None = None) -> list[Box]:
+    """The boxes (start, stop) of chunks of a grid that are chosen by `seed`, among the `stored` ones if given."""
+    total = prod(grid.counts) if stored is None else len(stored)
+    count = min(sample_size(grid), total)
     numbers = np.random.default_rng(seed).choice(
-        total, min(sample_size(grid), total), replace=False
+        total if stored is None else stored, count, replace=False
     )
     starts = [grid.chunk_origin(number) for number in sorted(int(n) for n in numbers)]
     return [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from dashboard.addressing.addresses import digest
+from dashboard.addressing.chunk_grid import pseudo_chunks
 from dashboard.addressing.numbers import parse_number
 from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.volume import ReadPath, Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.brick_readers import BrickReaders
-from dashboard.decoding.sampling import SAMPLE_VALUES
+from dashboard.decoding.sampling import SAMPLE_BLOCK_BYTES, SAMPLE_VALUES, sample_boxes
 from dashboard.errors import BadRequest
 from dashboard.frames.complex_part import ComplexPart, select_part
 from dashboard.frames.quantize import Norm, Window, in_domain
@@ -28,7 +31,7 @@ PERCENTILES = (1.0, 99.0)
 # Share of values from which on the largest one would be an end of the window.
 FREQUENT = 0.01
 # Version of the windows in the metadata cache; to be raised when they are computed differently.
-WINDOWS_VERSION = "6"
+WINDOWS_VERSION = "7"
 MAX_CACHED = 256
 SEED = 20_260_101
 
@@ -129,7 +132,11 @@ class VolumeWindows:
         self, file: VolumeFile, part: ComplexPart, packing: Packing | None
     ) -> _Percentiles:
         volume = file.volume
-        values = without_marks(self._readers.of(volume).sample(file, SEED))
+        if packing is None or packing.mask is None:
+            sampled = self._readers.of(volume).sample(file, SEED)
+        else:
+            sampled = self._sample_but(file, packing.mask)
+        values = without_marks(sampled)
         if volume.fill_is_user_defined:
             values = values[values != volume.fill]
         values = select_part(values, part) if packing is None else packing.unpack(values)
@@ -145,6 +152,42 @@ class VolumeWindows:
             not_negative=_percentiles(values[np.searchsorted(values, 0) :], Norm.SQRT),
             positive=_percentiles(values[np.searchsorted(values, 0, "right") :], Norm.LOG),
         )
+
+    def _sample_but(self, file: VolumeFile, mask: Volume) -> NDArray[Any]:
+        """Values of a sample of chunks, in a flat array, but for the pixels where the mask is not 0."""
+        volume = file.volume
+        kept: dict[tuple[int, ...], NDArray[Any]] = {}
+        grid, stored = volume.grid, None
+        if volume.read_path is ReadPath.CONTIGUOUS:
+            chunks = pseudo_chunks(grid.shape, grid.itemsize, SAMPLE_BLOCK_BYTES)
+            grid = replace(grid, chunks=chunks)
+        elif volume.read_path is ReadPath.CHUNKS:
+            stored = file.index().numbers
+        boxes = sample_boxes(grid, SEED, stored)
+        valid = self._unmasked(mask)
+
+        def take(start: Sequence[int], piece: NDArray[Any]) -> None:
+            rows, cols = (
+                slice(at, at + n) for at, n in zip(start[-2:], piece.shape[-2:], strict=True)
+            )
+            kept[tuple(start)] = piece[..., valid[rows, cols]].reshape(-1)
+
+        self._readers.of(volume).read_boxes(file, boxes, take)
+        # In one order, whichever thread was the first.
+        parts = [kept[start] for start in sorted(kept)]
+        return np.concatenate([np.empty(0, volume.memory_dtype), *parts], dtype=volume.memory_dtype)
+
+    def _unmasked(self, mask: Volume) -> NDArray[np.bool_]:
+        """Which pixels a mask leaves, an array (rows, columns)."""
+        valid = np.ones(mask.shape, bool)
+
+        def take(start: Sequence[int], piece: NDArray[Any]) -> None:
+            here = tuple(slice(at, at + n) for at, n in zip(start, piece.shape, strict=True))
+            valid[here] = piece == 0
+
+        with VolumeFile(self._metadata, mask) as file:
+            self._readers.of(mask).read_boxes(file, [((0, 0), mask.shape)], take)
+        return valid
 
 
 def _percentiles(ordered: NDArray[Any], norm: Norm) -> Window:

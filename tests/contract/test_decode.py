@@ -327,6 +327,23 @@ def test_a_masked_pixel_says_so(app: App) -> None:
     assert (found["text"], found["name"], found["unit"]) == ("nan", "masked", "counts")
 
 
+@pytest.mark.parametrize("chunks", [None, (2, 16, 16)])
+def test_masked_pixels_do_not_count_in_the_window_of_the_volume(
+    tmp_path: Path, chunks: tuple[int, ...] | None
+) -> None:
+    hot = np.where(MASK, 60_000, COUNTS).astype("u2")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        detector = file.create_group("detector")
+        detector.attrs["NX_class"] = "NXdetector"
+        detector.create_dataset("data", data=hot, chunks=chunks)
+        detector["pixel_mask"] = MASK
+    with running(tmp_path, tmp_path / "a.h5") as opened:
+        query = {"format": "u8", "window": "volume", "decode": 1}
+        sent = opened.slice("a.h5", "detector/data", "2,:,:", **query)
+    found = [float(end) for end in sent.headers["X-Slice-Window"].split(",")]
+    assert found == pytest.approx(np.percentile(hot[:, MASK == 0], [1, 99]).tolist())
+
+
 def test_infinite_fills_are_missing_and_times_are_dates(app: App) -> None:
     found = values(app, "data/detector.h5", "unbounded", ":,:", decode=1)
     np.testing.assert_array_equal(found, np.where(COUNTS[0] > 900, np.nan, COUNTS[0]))

@@ -134,29 +134,31 @@ def _stored_here(tree: LinkResolver, found: ListedObject) -> DatasetSummary | No
 
 
 def _full_summary(tree: LinkResolver, found: ListedObject) -> DatasetSummary:
-    record, *_ = _common(tree, found.path, h5py.Dataset(found.id), found.file != tree.path)
+    record, *_ = _common(tree, found.path, found.id, found.file != tree.path)
     return record
 
 
 def _common(
-    tree: LinkResolver, path: str, dataset: h5py.Dataset, elsewhere: bool
+    tree: LinkResolver, path: str, dataset: h5py.h5d.DatasetID, elsewhere: bool
 ) -> tuple[DatasetSummary, ValueType, Any, Sources]:
     """(record in a listing, type, creation properties, sources of the values) of a dataset.
 
-    `elsewhere` says that it is not in the file itself.
+    `elsewhere` says that it is not in the file itself. h5py's own object is made only where it is needed: that
+    copies the creation properties again.
     """
-    plist = dataset.id.get_create_plist()
+    plist = dataset.get_create_plist()
     # Before reading the shape, for which an unlimited virtual dataset opens its sources.
     sources, layout = Sources(), plist.get_layout()
     if layout == h5py.h5d.VIRTUAL:
-        sources = virtual_sources(tree, dataset)
+        sources = virtual_sources(tree, h5py.Dataset(dataset))
     elif plist.get_external_count():
-        sources = Sources(external_files(tree, dataset))
+        sources = Sources(external_files(tree, h5py.Dataset(dataset)))
     filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
-    kind = type_of(dataset.id)
-    shape = dataset.id.shape
+    kind = type_of(dataset)
+    shape = dataset.shape
     chunks = plist.get_chunk() if layout == h5py.h5d.CHUNKED else None
-    record = _basics(path, shape, kind, chunks, filters, dataset.id, sources)
+    is_fixed = layout in (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT) and not sources.depends
+    record = _basics(path, shape, kind, chunks, filters, dataset, None if is_fixed else sources)
     if record.browsable and (fault := client_data_fault(dataset, plist)):
         record = replace(record, browsable=False, reason=fault)
     # The description can change without a change of this file.
@@ -222,7 +224,7 @@ def _view(shape: tuple[int, ...] | None, kind: str, dtype: np.dtype[Any] | None)
 def _describe(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> DatasetRecord:
     # Any file on the path may link to another target later.
     passed = tree.visited - {tree.path}
-    record, stored, plist, sources = _common(tree, path, dataset, bool(passed))
+    record, stored, plist, sources = _common(tree, path, dataset.id, bool(passed))
     element = None if record.element is None else stored.element
     dtype = stored.dtype if element is None else element.base
     if not record.browsable or dtype is None:

@@ -10,13 +10,12 @@ import h5py
 from dashboard.codecs.client_data import StoredType, check_client_data
 
 
-def client_data_fault(dataset: h5py.Dataset, plist: Any) -> str:
-    """Reason why HDF5 cannot have written the client data of its filters; empty where it can."""
+def client_data_fault(dataset: h5py.h5d.DatasetID, plist: Any) -> str:
+    """Reason why HDF5 cannot have written the client data of a dataset's filters; empty where it can."""
     filters = [plist.get_filter(number) for number in range(plist.get_nfilters())]
-    # Properties of h5py's dataset would be asked for anew each time.
     if not filters or plist.get_layout() != h5py.h5d.CHUNKED:
         return ""
-    kind = dataset.id.get_type()
+    kind = dataset.get_type()
     stored = StoredType(int(kind.get_size()), _parts(kind), prod(plist.get_chunk()))
     found = [(int(entry[0]), tuple(int(value) for value in entry[2])) for entry in filters]
     return check_client_data(found, stored) or ""

@@ -132,7 +132,7 @@ class ObjectNode:
             # Also before the shape is read, for which an unlimited virtual dataset opens its sources.
             sources.by_name(self._tree, self.found)
             plist = self.found.id.get_create_plist()
-            return not client_data_fault(self.found, plist)
+            return not client_data_fault(self.found.id, plist)
         except _ERRORS:
             return False
 

@@ -338,7 +338,7 @@ def _check_source(other: LinkResolver, inner: str, found: Sources, depth: int) -
             raise ObjectRefused(nested.nothing_there)
     elif plist.get_external_count():
         found.depends |= external_files(other, source)
-    elif fault := client_data_fault(source, plist):
+    elif fault := client_data_fault(source.id, plist):
         raise ObjectRefused(f"Its virtual source {other.path.name!r} cannot be read. {fault}")
 
 

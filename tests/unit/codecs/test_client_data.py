@@ -69,7 +69,7 @@ def test_what_the_library_writes_is_not_refused(how: str) -> None:
             except (ValueError, TypeError):
                 continue  # HDF5 does not have this filter for the type, or for so small a chunk
             written.add(kind)
-            if reason := client_data_fault(made, made.id.get_create_plist()):
+            if reason := client_data_fault(made.id, made.id.get_create_plist()):
                 refused[name] = reason
     assert not refused
     assert "f4" in written
@@ -83,7 +83,7 @@ def low(kind: Any, number: int, given: tuple[int, ...] = ()) -> str:
     with h5py.File.in_memory() as file:
         space = h5py.h5s.create_simple((8, 8))
         made = h5py.h5d.create(file.id, b"x", kind, space, plist)
-        return client_data_fault(h5py.Dataset(made), made.get_create_plist())
+        return client_data_fault(made, made.get_create_plist())
 
 
 def narrow(bits: int, offset: int = 0) -> Any:
