@@ -109,7 +109,7 @@ export function start(config) {
     bandwidth,
   );
 
-  const focus = createFocus({ onEscape: () => tools.leave() || viewer.goBack() });
+  const focus = createFocus({ onEscape: () => tools.leave() || views.leave() || viewer.goBack() });
   const dimensions = createDimensions({
     on: {
       move: (dimension, index) => viewer.moveAlong(dimension, index),
@@ -334,6 +334,10 @@ export function start(config) {
     versions,
     bandwidth,
     fetchesAhead: scrubber.fetchesAhead,
+    showBar: (bar) => {
+      plot.setBar(bar);
+      contrast.onBar();
+    },
   });
   const keyed = [tools, views, createUndo({ actions, viewer })];
   const input = createInput({ contrast, viewer, player, onKey: (event) => keyed.some((one) => one.onKey(event)) });

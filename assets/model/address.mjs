@@ -50,6 +50,7 @@ import { PARTS, POOLS, selectionOf } from './viewport.mjs';
  * @property {1 | 3 | null} views
  * @property {string | null} compare `FILE|DATASET`.
  * @property {Mode | null} comparing
+ * @property {number | null} difference Half its window.
  * @property {readonly number[] | null} point Index of each dimension.
  * @property {Range | null} depth Range along the axis, of three views.
  * @property {string | null} tools As model/tools.mjs has them.
@@ -70,6 +71,12 @@ function pair(text) {
 /** @param {string | null} text @returns {number | null} */
 function number(text) {
   return text && text.trim() && Number.isFinite(Number(text)) ? Number(text) : null;
+}
+
+/** @param {string | null} text @returns {number | null} */
+function positive(text) {
+  const value = number(text);
+  return value !== null && value > 0 ? value : null;
 }
 
 /** @param {string | null} text @returns {readonly number[] | null} */
@@ -126,6 +133,7 @@ export function parseLink(search) {
     views: query.get('views') === '3' ? 3 : query.get('views') === '1' ? 1 : null,
     compare: compared(query.get('compare') || '') && query.get('compare'),
     comparing: known('comparing', MODES),
+    difference: positive(query.get('difference')),
     point: indices(query.get('point')),
     depth: pair(query.get('depth')),
     tools: query.get('tools'),
@@ -154,6 +162,7 @@ export function parseLink(search) {
     'views',
     'compare',
     'comparing',
+    'difference',
     'point',
     'depth',
   ])
@@ -201,6 +210,7 @@ export function formatLink(view) {
   if (view.compare) {
     query.push(['compare', view.compare]);
     if (view.mode !== MODES[0]) query.push(['comparing', view.mode]);
+    if (view.difference !== null) query.push(['difference', view.difference]);
   }
   if (view.views === 3) {
     query.push(['views', 3], ['point', view.position.join(',')]);

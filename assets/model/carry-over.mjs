@@ -1,6 +1,7 @@
 /* The view of a dataset that was read again, or of another one like it: the same slice, as far as there is one. */
 
 import { suggestedBy } from './coloring.mjs';
+import { comparedAfter } from './compare.mjs';
 import { kindsOf } from './kinds.mjs';
 import { isFlipped, SIDES } from './plane.mjs';
 import { CHANGED, createView } from './view.mjs';
@@ -24,9 +25,7 @@ export function carryTo(found, before) {
   for (const key of /** @type {const} */ (['norm', 'colorscale', 'reverse', 'centre', 'clip', 'window'])) {
     if (own[key] !== undefined && own[key] !== null) link[key] = null;
   }
-  // What was compared with it changes sides.
-  const isOther = before.compare === found.file + '|' + found.record.dataset;
-  if (isOther) link.compare = before.file + '|' + before.dataset;
+  link.compare = comparedAfter(before, { file: found.file, dataset: found.record.dataset });
   return createView(found, link, before, true);
 }
 
@@ -64,6 +63,7 @@ function linkOf(found, before, same) {
     views: before.views,
     compare: before.compare,
     comparing: before.mode,
+    difference: before.difference,
     point: alike ? before.position : null,
     depth: alike ? before.depth : null,
     x: alike ? before.x : null,

@@ -1,53 +1,98 @@
 /* A second dataset beside the picture: which one, how it lies under the first, and how the two differ. */
 
 import { alongIn, axisOf, indexIn } from './axes.mjs';
+import { DIVERGING } from './color-tables.mjs';
 import { isDecodable } from './meaning.mjs';
-import { kindsOf } from './kinds.mjs';
+import { channelDimension, kindsOf } from './kinds.mjs';
 import { PARTS } from './viewport.mjs';
 /** @import { Along, Measured } from './axes.mjs' */
 /** @import { Cells } from './cells.mjs' */
 /** @import { ColorMapping } from './colormap.mjs' */
-/** @import { Meaning } from './meaning.mjs' */
+/** @import { Kind, Meaning } from './meaning.mjs' */
 /** @import { Found, View } from './view.mjs' */
 /** @import { Range } from './viewport.mjs' */
 
 // Cells that the scale of a difference is made from, at least.
 const SAMPLED = 20000;
 
+/** @type {Pick<View, 'difference' | 'norm' | 'colorscale' | 'reverse'>} */
+const PLAIN = { difference: null, norm: 'linear', colorscale: 'rdbu', reverse: false };
 /** @type {Along} */
 const SAME = { offset: 0, scale: 1 };
 // Pictures that differ by less at their ends (voxels) have voxels of one size.
 const ALIKE = 0.5;
 
 /**
- * @typedef {{shape: readonly number[], meaning: Meaning | null}} Other Another dataset.
+ * @typedef {{shape: readonly number[], meaning: Meaning | null, dtype?: string}} Other Another dataset.
  * @typedef {object} Laid Where the voxels of a view lie in another dataset.
  * @property {Along} rows
  * @property {Along} cols
  * @property {boolean} exact Voxel on voxel.
+ * @property {readonly number[]} dimensions Of the other dataset, for each of the view; -1 for channels of colours.
  */
+
+/** The kind of picture that another dataset is beside a view: colours are no values, unless those of the view are shown as such.
+ * @param {Pick<View, 'kind' | 'meaning'>} view @param {Other} other @returns {Kind} */
+export function kindBeside(view, { meaning, dtype = '' }) {
+  const kinds = kindsOf(meaning, dtype);
+  const isSplit = view.kind === 'values' && view.meaning?.kind === 'color';
+  if (view.kind === 'values' && !isSplit) return kinds[0];
+  return kinds.includes(view.kind) ? view.kind : isSplit ? 'values' : kinds[0];
+}
+
+/** The dimensions that have no channels of colours. @param {readonly number[]} shape @param {number | null} channels */
+const withoutChannels = (shape, channels) => shape.map((_, d) => d).filter((d) => d !== channels);
+
+/** The dimension of another dataset for each of a view, -1 for channels: of the same name where all have one, otherwise in
+ * their order. Null where there are more of one than of the other.
+ * @param {View} view @param {Other} other @returns {number[] | null} */
+function dimensionsIn(view, other) {
+  const own = withoutChannels(view.shape, channelDimension(view));
+  const theirs = withoutChannels(other.shape, channelDimension({ ...other, kind: kindBeside(view, other) }));
+  if (own.length !== theirs.length) return null;
+  const [names, others] = [{ of: view, at: own }, { of: other, at: theirs }].map(({ of, at }) =>
+    at.map((d) => of.meaning?.axes[d]?.name || '')
+  );
+  const isNamed = new Set(names).size === names.length && names.every((name) => name && others.includes(name));
+  return view.shape.map((_, d) => {
+    const i = own.indexOf(d);
+    return i < 0 ? -1 : theirs[isNamed ? others.indexOf(names[i]) : i];
+  });
+}
 
 /** How another dataset lies under a view. Pictures of one size with voxels of one size, and those without units, are laid voxel on
  * voxel; others at the same place where both have units. Null where that cannot be done. The sliced dimensions may be of
- * other lengths. @param {View} view @param {Other} other @returns {Laid | null} */
-export function laidUnder(view, { shape, meaning }) {
-  if (shape.length !== view.shape.length) return null;
+ * other lengths, and channels of colours are no dimension. @param {View} view @param {Other} other @returns {Laid | null} */
+export function laidUnder(view, other) {
+  const dimensions = dimensionsIn(view, other);
+  if (!dimensions) return null;
+  const { shape, meaning } = other;
   const sides = [view.rows, view.cols];
   // A size that was typed is that of the view's voxels.
-  const [rows, cols] = sides.map((d) => alongIn(axisOf(view, d), axisOf({ shape, meaning, voxel: '' }, d)));
-  const isSameSize = sides.every((d) => shape[d] === view.shape[d]);
+  const [rows, cols] = sides.map((d) => alongIn(axisOf(view, d), axisOf({ shape, meaning, voxel: '' }, dimensions[d])));
+  const isSameSize = sides.every((d) => shape[dimensions[d]] === view.shape[d]);
   const isAlike = !rows || !cols ||
     [rows, cols].every(({ scale }, i) => Math.abs(scale - 1) * view.shape[sides[i]] < ALIKE);
-  if (isSameSize && isAlike) return { rows: SAME, cols: SAME, exact: true };
-  return rows && cols ? { rows, cols, exact: false } : null;
+  if (isSameSize && isAlike) return { rows: SAME, cols: SAME, exact: true, dimensions };
+  return rows && cols ? { rows, cols, exact: false, dimensions } : null;
 }
 
-/** Whether a dataset of this shape may be one that can be laid under a view, which its units decide.
+/** Whether a dataset of this shape may be one that can be laid under a view, which its units and names decide.
  * @param {View} view @param {readonly number[]} shape */
 export function mayLie(view, shape) {
+  const own = withoutChannels(view.shape, channelDimension(view));
   const sides = [view.rows, view.cols];
-  return shape.length === view.shape.length && (sides.every((d) => shape[d] === view.shape[d]) ||
-    sides.map((d) => axisOf(view, d)).every((axis) => alongIn(axis, axis)));
+  if (sides.map((d) => axisOf(view, d)).every((axis) => alongIn(axis, axis)) && shape.length === own.length) {
+    return true;
+  }
+  const isNamed = own.every((d) => view.meaning?.axes[d]?.name);
+  const sizes = own.map((d) => view.shape[d]);
+  // Channels of colours may be anywhere.
+  const those = [shape, ...shape.flatMap((n, d) => n === 3 || n === 4 ? [shape.filter((_, i) => i !== d)] : [])];
+  return those.some((one) =>
+    one.length === own.length && (sides.every((d) => one[own.indexOf(d)] === view.shape[d]) ||
+      (isNamed && String(one.slice().sort()) === String(sizes.slice().sort())))
+  );
 }
 
 /** Why a dataset cannot be laid under a view: a sentence, empty where it can.
@@ -63,20 +108,23 @@ export function whyUnlike(view, dataset, other) {
 export const placeIn = ({ offset, scale }, at) => offset + scale * at;
 
 /** The ranges and directions in which another dataset has what a view has in view.
- * @param {View} view @param {Laid | null} laid @returns {Partial<View>} */
+ * @param {View} view @param {Laid} laid @returns {Partial<View>} */
 function rangesLike(view, laid) {
-  if (!laid || laid.exact) return {};
+  const same = view.flip.map((d) => laid.dimensions[d]);
+  if (laid.exact) return { flip: same.sort((a, b) => a - b) };
+  const { rows, cols, dimensions } = laid;
   /** @param {Range | null} shown @param {number} d @param {Along} along @returns {Range} */
   const range = (shown, d, along) => {
     const [a, b] = (shown || [-0.5, view.shape[d] - 0.5]).map((at) => placeIn(along, at));
     return a < b ? [a, b] : [b, a];
   };
-  const turned = [...(laid.rows.scale < 0 ? [view.rows] : []), ...(laid.cols.scale < 0 ? [view.cols] : [])];
-  const kept = view.flip.filter((d) => !turned.includes(d));
+  const sides = [{ along: rows, d: view.rows }, { along: cols, d: view.cols }];
+  const turned = sides.filter(({ along }) => along.scale < 0).map(({ d }) => dimensions[d]);
+  const kept = same.filter((d) => !turned.includes(d));
   return {
-    x: range(view.x, view.cols, laid.cols),
-    y: range(view.y, view.rows, laid.rows),
-    flip: [...kept, ...turned.filter((d) => !view.flip.includes(d))].sort((a, b) => a - b),
+    x: range(view.x, view.cols, cols),
+    y: range(view.y, view.rows, rows),
+    flip: [...kept, ...turned.filter((d) => !same.includes(d))].sort((a, b) => a - b),
   };
 }
 
@@ -87,37 +135,47 @@ export function isOutside({ shape, rows, cols, x, y }) {
   );
 }
 
-/** The index of another dataset in a dimension: at the same place where both have coordinates in units of one kind, otherwise
- * the same one. It may lie beyond its ends. @param {View} view @param {Measured} other @param {number} d @returns {number} */
-export const indexLike = (view, other, d) => indexIn(axisOf(view, d), view.position[d], axisOf(other, d));
+/** The index of another dataset in a dimension of its own that stands for one of a view: at the same place where both have
+ * coordinates in units of one kind, otherwise the same one. It may lie beyond its ends.
+ * @param {View} view @param {Measured} other @param {number} d @param {number} [theirs] @returns {number} */
+export const indexLike = (view, other, d, theirs = d) =>
+  indexIn(axisOf(view, d), view.position[d], axisOf(other, theirs));
 
 /** The same slice of another dataset (`indexLike`), at the same place (`laidUnder`), in the same window. Beyond its ends that is its
- * first or last slice.
- * @param {View} view @param {Found} found @returns {View} */
+ * first or last slice. Null where it cannot be laid under the view.
+ * @param {View} view @param {Found} found @returns {View | null} */
 export function viewLike(view, { file, record, listed, generation, meaning = null }) {
-  const complex = /^complex/.test(record.dtype);
-  const kinds = kindsOf(meaning, record.dtype);
+  const { shape, dtype } = record;
+  const laid = laidUnder(view, { shape, meaning, dtype });
+  if (!laid) return null;
+  const { dimensions } = laid;
+  const complex = /^complex/.test(dtype);
+  const other = { shape, meaning, voxel: view.voxel };
   return Object.freeze({
     ...view,
-    ...rangesLike(view, laidUnder(view, { shape: record.shape, meaning })),
+    ...rangesLike(view, laid),
     file,
     dataset: record.dataset,
     listed,
     generation,
     meaning,
-    shape: record.shape,
+    shape,
     chunks: record.chunks || null,
-    dtype: record.dtype,
+    dtype,
     complex,
     isEnum: false,
     part: complex ? view.part || PARTS[0] : null,
-    kind: kinds.includes(view.kind) ? view.kind : 'values',
+    kind: kindBeside(view, { shape, meaning, dtype }),
     overlay: '',
     decode: isDecodable(meaning) && view.decode,
-    position: view.position.map((at, d) => {
+    axis: view.axis === null ? null : dimensions[view.axis],
+    rows: dimensions[view.rows],
+    cols: dimensions[view.cols],
+    position: shape.map((n, theirs) => {
+      const d = dimensions.indexOf(theirs);
+      if (d < 0) return 0;
       const isSliced = d !== view.rows && d !== view.cols;
-      const index = isSliced ? indexLike(view, { shape: record.shape, meaning, voxel: view.voxel }, d) : at;
-      return Math.min(Math.max(index, 0), record.shape[d] - 1);
+      return Math.min(Math.max(isSliced ? indexLike(view, other, d, theirs) : view.position[d], 0), n - 1);
     }),
   });
 }
@@ -158,25 +216,33 @@ export function differenceOf(a, b) {
   };
 }
 
-/** A scale that is white at zero, and as wide as 99 % of the differences; as all of them where so many are zero.
- * @param {Pick<Cells, 'z' | 'rows' | 'cols' | 'min' | 'max'>} difference @returns {ColorMapping} */
-export function differenceMapping({ z, rows, cols, min, max }) {
+/** A scale whose middle is zero, in a window that was chosen or has 99 % of the differences; all of them where so many are
+ * zero. Diverging colours and the norms of both signs are those of the view.
+ * @param {Pick<Cells, 'z' | 'rows' | 'cols' | 'min' | 'max'>} cells
+ * @param {Pick<View, 'difference' | 'norm' | 'colorscale' | 'reverse'>} [view] @returns {ColorMapping} */
+export function differenceMapping(cells, { difference, norm, colorscale, reverse } = PLAIN) {
+  const hi = difference ?? most(cells);
+  const isDiverging = DIVERGING.includes(colorscale);
+  return {
+    lo: -hi,
+    hi,
+    norm: norm === 'symlog' || norm === 'asinh' ? norm : 'linear',
+    colorscale: isDiverging ? colorscale : PLAIN.colorscale,
+    reverse: isDiverging && reverse,
+    key: JSON.stringify(['difference', hi, norm, colorscale, reverse]),
+    empty: !Number.isFinite(cells.min),
+    single: '',
+  };
+}
+
+/** @param {Pick<Cells, 'z' | 'rows' | 'cols' | 'min' | 'max'>} difference */
+function most({ z, rows, cols, min, max }) {
   const every = Math.max(1, Math.floor(rows * cols / SAMPLED));
   const sizes = [];
   for (let i = 0; i < rows * cols; i += every) sizes.push(Math.abs(z[Math.floor(i / cols)][i % cols]));
   const sorted = Float64Array.from(sizes.filter(Number.isFinite)).sort();
-  const most = sorted[Math.floor(0.99 * (sorted.length - 1))] || Math.max(Math.abs(min), Math.abs(max));
-  const hi = Number.isFinite(most) && most > 0 ? most : 1;
-  return {
-    lo: -hi,
-    hi,
-    norm: 'linear',
-    colorscale: 'rdbu',
-    reverse: false,
-    key: 'difference',
-    empty: false,
-    single: '',
-  };
+  const half = sorted[Math.floor(0.99 * (sorted.length - 1))] || Math.max(Math.abs(min), Math.abs(max));
+  return Number.isFinite(half) && half > 0 ? half : 1;
 }
 
 /** Where the middle of a cell of a view lies in another grid: {row, col}; null outside.

@@ -101,6 +101,15 @@ export function percentileWindow(values, percent) {
   return least < most ? { lo: least, hi: most } : widenedWindow(least);
 }
 
+/** Half of a window about zero that leaves out `percent` of the values and of their opposites at either end; null without values.
+ * @param {Float64Array} values @param {number} percent Below 50. @returns {number | null} */
+export function centredHalf(values, percent) {
+  const both = new Float64Array(2 * values.length);
+  values.forEach((value, i) => both.set([value, -value], 2 * i));
+  const found = percentileWindow(both, percent);
+  return found && found.hi > 0 ? found.hi : null;
+}
+
 /** Interpolated between the two values next to it. @param {Float64Array} values @param {number} share */
 function quantile(values, share) {
   const place = share * (values.length - 1);

@@ -69,6 +69,12 @@ export function createViewHistory({ limit = LIMIT, runMs = RUN_MS } = {}) {
     present = view;
   }
 
+  /** The view is another one now that nobody chose. @param {View} view */
+  function amend(view) {
+    present = view;
+    run = NO_RUN;
+  }
+
   /** Go from one list to the other; null where there is nothing. @param {View[]} from @param {View[]} to */
   function go(from, to) {
     const next = from.pop();
@@ -82,6 +88,7 @@ export function createViewHistory({ limit = LIMIT, runMs = RUN_MS } = {}) {
 
   return {
     note,
+    amend,
     undo: () => go(past, future),
     redo: () => go(future, past),
     canUndo: () => past.length > 0,

@@ -3,6 +3,7 @@
 import { resolvePlane, shorten, within } from './link-plane.mjs';
 import { opened, ranged, toPlane, toPoint } from './linked.mjs';
 import { coloringOf, suggestedBy } from './coloring.mjs';
+import { comparedAfter, comparedWith } from './compare.mjs';
 import { formatFrozen, parseFrozen } from './frozen.mjs';
 import { kindsOf, withDimension, withKind } from './kinds.mjs';
 import { flipped, transposed } from './plane.mjs';
@@ -67,6 +68,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {Range | null} depth Range along the axis, of three views.
  * @property {string} compare The dataset that is compared with, as `FILE|DATASET`; empty for none.
  * @property {Mode} mode Of comparing.
+ * @property {number | null} difference Half the window of a difference, which is centred; null for one by its values.
  * @property {Part | null} part Null where values are not complex.
  * @property {string} project A reduction and a number of slices around the index, as `mean:9`; empty for none.
  * @property {Pool} pool
@@ -108,6 +110,7 @@ const WHOLE_TOLERANCE = 0.01;
  *   | {type: 'colors', change: Partial<Coloring>}
  *   | {type: 'views', views: 1 | 3} | {type: 'point', position: readonly number[]}
  *   | {type: 'ranges', ranges: ReadonlyMap<number, Range>} | {type: 'compare', compare: string, mode: Mode}
+ *   | {type: 'difference', half: number | null}
  *   | {type: 'side', side: Side, dimension: number} | {type: 'transpose'} | {type: 'flip', side: Side}
  *   | {type: 'decode', on: boolean} | {type: 'voxel', size: string} | {type: 'aspect', aspect: Aspect}
  *   | {type: 'kind', kind: Kind} | {type: 'labels', labels: string} | {type: 'tools', tools: string}
@@ -143,7 +146,9 @@ export function reduce(view, action) {
     case 'ranges':
       return changed(view, { ...ranged(view, action.ranges), ...(view.views === 1 ? { depth: null } : {}) });
     case 'compare':
-      return changed(view, { compare: action.compare, mode: action.mode, views: 1, depth: null });
+      return changed(view, comparedWith(view, action));
+    case 'difference':
+      return changed(view, { difference: action.half });
     case 'transpose':
       return changed(view, transposed(view));
     case 'flip':
@@ -160,6 +165,7 @@ export function reduce(view, action) {
         // Bounds of one part mean nothing for another.
         window: Array.isArray(view.window) ? 'volume' : view.window,
         centre: null,
+        difference: null,
       });
     case 'decode':
       return !isDecodable(view.meaning) ? view : changed(view, {
@@ -167,14 +173,14 @@ export function reduce(view, action) {
         // As of another part: bounds are of other numbers.
         ...(action.on === view.decode
           ? {}
-          : { window: Array.isArray(view.window) ? 'volume' : view.window, centre: null }),
+          : { window: Array.isArray(view.window) ? 'volume' : view.window, centre: null, difference: null }),
       });
     case 'project':
       return changed(view, {
         project: action.project,
         ...(scaleOf(view.project) === scaleOf(action.project)
           ? {}
-          : { window: Array.isArray(view.window) ? 'volume' : view.window, centre: null }),
+          : { window: Array.isArray(view.window) ? 'volume' : view.window, centre: null, difference: null }),
       });
     case 'kind':
       return changed(view, withKind(view, action.kind));
@@ -261,9 +267,12 @@ export function isSamePicture(a, b) {
     String([a.position, a.x, a.y]) === String([b.position, b.x, b.y]);
 }
 
-/** The colours, tools and frozen profiles of one view on another one. @param {View} view @param {View} colors @returns {View} */
+/** The colours, tools, frozen profiles and comparison of one view on another one.
+ * @param {View} view @param {View} colors @returns {View} */
 export function withColorsOf(view, colors) {
-  return changed(view, { ...coloringOf(colors), tools: colors.tools, frozen: colors.frozen });
+  const { tools, frozen, compare, mode, difference } = colors;
+  const single = compare ? { views: /** @type {const} */ (1), depth: null } : {};
+  return changed(view, { ...coloringOf(colors), tools, frozen, compare, mode, difference, ...single });
 }
 
 /** The view that a link asks for; what it leaves open comes from `before`, the view so far (or null). `keepNorm` keeps
@@ -308,8 +317,10 @@ export function createView(found, link, before, keepNorm) {
     y: plane.y,
     views: 1,
     depth: null,
-    compare: link.compare || (keepNorm && before ? before.compare : ''),
-    mode: link.comparing || 'side',
+    compare: link.compare ||
+      (keepNorm && before ? comparedAfter(before, { file: found.file, dataset: record.dataset }) : ''),
+    mode: link.comparing || (!link.compare && keepNorm && before ? before.mode : 'side'),
+    difference: link.difference,
     part: complex ? link.part || PARTS[0] : null,
     project: link.project || '',
     pool: link.pool || like.pool,

@@ -182,6 +182,20 @@ function overlayIn(view) {
   return labels ? { labels, opacity: view.opacity } : undefined;
 }
 
+/** The colours of a second picture beside that of a view: its own where one of them has labels or colours and the other values,
+ * which then span those that are shown. @param {View} view @param {View} other @param {ColorMapping} mapping That of the view.
+ * @param {Values} values @returns {ColorMapping} */
+export function mappingBeside(view, other, mapping, { min, max }) {
+  if (view.kind === other.kind) return mapping;
+  const { kind } = other;
+  const { colorscale, reverse } = view;
+  const plain = { colorscale, reverse, norm: /** @type {const} */ ('linear'), empty: false, single: '' };
+  const key = mapping.key + kind;
+  if (kind === 'values') return { ...plain, ...linearWindow(min, max), key };
+  const labels = isCategorical(other) ? parseLabels('') || undefined : undefined;
+  return { ...plain, lo: 0, hi: 255, kind, labels, key };
+}
+
 /** @param {View} view @returns {string} */
 function keyOf(view) {
   const { window, norm, colorscale, reverse, centre, clip, kind, labels } = view;

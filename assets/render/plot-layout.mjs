@@ -23,6 +23,8 @@ const MIN_SIDE = 40;
 const MAX_TICKS = 8;
 const TICK_HEIGHT = 18;
 const DIGIT_WIDTH = 7;
+// Of characters beside the colour bar.
+const LONGEST_UNIT = 10;
 
 /** The least margins of a frame of a size, and what is left for the plot area. @param {Size} size */
 export function spaceOf(size) {
@@ -186,13 +188,18 @@ export function layoutOf(scene, size, dragMode) {
   };
 }
 
-/** Below the colour bar: the unit, and what its ticks are distances from, or leave out.
+/** What the colour bar is of. @param {PlotScene} scene */
+const barOf = ({ bar, mapping, dates, unit }) => bar ? { ...bar, dates: null } : { mapping, dates, unit, name: '' };
+
+/** Below the colour bar: its name, the unit, and what its ticks are distances from, or leave out.
  * @param {PlotScene} scene @param {Box} box */
 function barNote(scene, box) {
-  if (scene.mapping.kind) return [];
-  const { offset, note } = colorbarTicks(scene.mapping, scene.dates);
-  const text = note ?? [offset && offset + ' +', escapeMarkup(scene.unit)].filter(Boolean).join(' ');
-  const isLong = Boolean(offset || note);
+  const { mapping, dates, unit, name } = barOf(scene);
+  if (mapping.kind) return [];
+  const { offset, note } = colorbarTicks(mapping, dates);
+  const last = note ?? [offset && offset + ' +', escapeMarkup(unit)].filter(Boolean).join(' ');
+  const text = [name, last].filter(Boolean).join(',<br>');
+  const isLong = Boolean(offset || note) || unit.length > LONGEST_UNIT;
   if (!text) return [];
   return [{
     xref: 'paper',
@@ -202,7 +209,9 @@ function barNote(scene, box) {
     yref: 'paper',
     y: 0,
     yanchor: 'top',
-    yshift: -24,
+    // Two lines begin where the last tick ends.
+    yshift: name ? -12 : -24,
+    align: isLong ? 'right' : 'left',
     text,
     showarrow: false,
     font: { size: 11 },
@@ -214,7 +223,8 @@ function barNote(scene, box) {
 export function tracesOf(scene, size, hoverTexts) {
   const { mapping } = scene;
   const scales = colorStops(mapping);
-  const barTicks = colorbarTicks(mapping, scene.dates);
+  const ofBar = barOf(scene);
+  const barTicks = colorbarTicks(ofBar.mapping, ofBar.dates);
   const box = boxOf(scene, size);
   const cells = scene.cells;
   return [
@@ -251,9 +261,9 @@ export function tracesOf(scene, size, hoverTexts) {
         color: [0],
         cmin: 0,
         cmax: 1,
-        colorscale: scales.plain,
+        colorscale: colorStops(ofBar.mapping).plain,
         // Labels and colours have no scale.
-        showscale: !mapping.kind,
+        showscale: !ofBar.mapping.kind,
         colorbar: {
           x: 1 + BAR_GAP / box.plotWidth,
           xpad: 0,

@@ -1,17 +1,19 @@
 /* The one writer of the slice graph: a heatmap and its colour bar. */
 
+import { axisTitle } from '../model/axes.mjs';
 import { element, readyGraph } from './dom.mjs';
 import { layoutOf, ticksOf, tracesOf } from './plot-layout.mjs';
 import { whenDecoded } from './plotly-patch.mjs';
 import { showScaleBar } from './scale-bar.mjs';
 import { axesOf } from './values-request.mjs';
+/** @import { Axis } from '../model/axes.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
 /** @import { PlotArea } from '../model/pinch.mjs' */
 /** @import { View } from '../model/view.mjs' */
 /** @import { Range } from '../model/viewport.mjs' */
 /** @import { Canvas } from './canvas.mjs' */
 /** @import { HeatmapImage, PlotlyPatch } from './plotly-patch.mjs' */
-/** @import { PlotScene } from './values-request.mjs' */
+/** @import { Bar, PlotScene } from './values-request.mjs' */
 
 /**
  * @typedef {object} PlotEvents
@@ -23,7 +25,10 @@ import { axesOf } from './values-request.mjs';
  * @property {(row: number, column: number, hide: boolean) => void} pick
  */
 
-/** @typedef {ReturnType<typeof createPlot>} Plot */
+/**
+ * @typedef {ReturnType<typeof createPlot>} Plot
+ * @typedef {{title: string, ticks: {at: number, text: string}[]}} AxisMarks
+ */
 
 const DOUBLE_MS = 700;
 
@@ -54,6 +59,9 @@ export function createPlot({ canvas, patch, isCovered, most, on }) {
 
   /** Shapes over a scene. @type {(scene: PlotScene) => Plotly[]} */
   let overlay = () => [];
+
+  /** @type {Bar | null} */
+  let bar = null;
 
   /** All that decided the last drawing but values and picture; null when the axes have changed since.
    * @type {string | null} */
@@ -173,20 +181,20 @@ export function createPlot({ canvas, patch, isCovered, most, on }) {
   /** Draw a scene, once `ready` has resolved, with the picture of its cells (plotly-patch.mjs). Resolves when the
    * browser has that ready to be shown. @param {PlotScene} next @param {HeatmapImage | null} picture */
   async function draw(next, picture) {
-    scene = next;
+    scene = Object.assign(next, { bar });
     frame().classList.add('painted');
-    const [heat, bar] = tracesOf(scene, sizeFor(scene), hoverTexts);
+    const [heat, scale] = tracesOf(scene, sizeFor(scene), hoverTexts);
     const layout = layoutNow(scene);
     const rest = JSON.stringify([
       Object.assign({}, heat, { z: null, meta: null }),
-      bar,
+      scale,
       layout,
       scene.cells.rows,
       scene.cells.cols,
     ]);
     if (rest !== drawn || !patch.replaceImage(picture, heat.meta)) {
       patch.setImage(picture);
-      await write(() => Plotly().react(gd, [heat, bar], layout));
+      await write(() => Plotly().react(gd, [heat, scale], layout));
       drawn = rest;
       const box = area();
       if (box) showScaleBar(box, scene.axes[1]);
@@ -210,6 +218,30 @@ export function createPlot({ canvas, patch, isCovered, most, on }) {
     drawn = null;
     // The whole layout: whether voxels are square, and the ticks, depend on the range.
     await write(() => Plotly().relayout(gd, layoutNow(/** @type {PlotScene} */ (scene))));
+  }
+
+  /** What the colour bar is of; null for the heatmap. Its ticks wait while a handle of its window is held.
+   * @param {Bar | null} next */
+  async function setBar(next) {
+    bar = next;
+    const shown = scene;
+    if (!shown || frame().classList.contains('windowing')) return;
+    shown.bar = bar;
+    drawn = null;
+    await write(() => Plotly().react(gd, tracesOf(shown, sizeFor(shown), hoverTexts), layoutNow(shown)));
+  }
+
+  /** The ticks and titles of both axes as they are on the screen, positions in px of the plot area. */
+  function marks() {
+    const { xaxis, yaxis } = gd._fullLayout;
+    const { axes } = /** @type {PlotScene} */ (scene);
+    /** @param {Plotly} axis @param {Axis} measured @returns {AxisMarks} */
+    const of = (axis, measured) => ({
+      title: axisTitle(measured),
+      ticks: (axis._vals || []).map((/** @type {Plotly} */ { x, text }) => ({ at: axis.c2p(x), text }))
+        .filter((/** @type {{at: number}} */ { at }) => at >= -0.5 && at <= axis._length + 0.5),
+    });
+    return { x: of(xaxis, axes[1]), y: of(yaxis, axes[0]) };
   }
 
   /** Axes in the directions and units of a view of the same plane; the voxels in view stay the same.
@@ -299,6 +331,9 @@ export function createPlot({ canvas, patch, isCovered, most, on }) {
     ready: () => ready,
     draw,
     recolor,
+    setBar,
+    bar: () => bar,
+    marks,
     zoom,
     measure,
     fit,

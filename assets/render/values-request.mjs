@@ -19,6 +19,9 @@ import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
 
 /** @typedef {{x: boolean, y: boolean}} Flips Whether columns run from right to left, and rows from the bottom up. */
 
+/** @typedef {{mapping: ColorMapping, cells: Cells, name: string, unit: string}} Bar What lies over the picture, and has the colour bar
+ *   and the histogram. */
+
 /**
  * @typedef {object} PlotScene What the plot draws, see plot.mjs.
  * @property {Cells} cells
@@ -29,6 +32,7 @@ import { poolOf, selectionOf, viewportOf } from '../model/viewport.mjs';
  * @property {string} unit Of the values.
  * @property {Dates | null} dates What the values are, where they are dates.
  * @property {ColorMapping} mapping
+ * @property {Bar | null} [bar]
  * @property {Range | null} x Range in view; null for all.
  * @property {Range | null} y
  * @property {Flips} flip

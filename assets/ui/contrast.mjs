@@ -14,7 +14,7 @@ const LOAD_MS = 200;
 /** `bounds(view, mapping)` shows the window that is in force in the fields.
  * @param {HistogramParts & {bounds: (view: View, mapping: ColorMapping) => void}} parts */
 export function createContrast(parts) {
-  const { bounds, clock, machine, store } = parts;
+  const { bounds, clock, machine, plot, store } = parts;
   /** @type {Promise<HistogramPanel> | null} */
   let loading = null;
   /** @type {HistogramPanel | null} */
@@ -34,16 +34,18 @@ export function createContrast(parts) {
     if (phase === 'moving' && panel) panel.leave();
     if (phase !== 'rest') return;
     const view = store.current();
-    if (view) setVisible('histogram-beside', view.kind === 'values');
+    if (view) setVisible('histogram-beside', view.kind === 'values' || plot.bar() !== null);
     if (panel) panel.refresh();
     else if (!loading && machine.state().drawn) clock.later(load, LOAD_MS);
   }
 
   return {
     onPhase,
+    /* The colour bar is of something else now. */
+    onBar: () => panel?.refresh(),
     /** The colours have changed. @param {View} view @param {ColorMapping} mapping */
     follow: (view, mapping) => {
-      if (panel) panel.follow(mapping);
+      if (panel && !plot.bar()) panel.follow(mapping);
       // Fields are React's, and have it when the handle is let go.
       if (!panel || !panel.isDragging()) bounds(view, mapping);
     },

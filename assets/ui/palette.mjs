@@ -1,11 +1,12 @@
 /* The keys and buttons of the command palette and of the help; both are loaded when they are first opened. */
 
 import { element, isField } from '../render/dom.mjs';
+/** @import { Datasets } from '../data/datasets.mjs' */
 /** @import { Status } from './status.mjs' */
 /** @import { PageActionParts } from './palette/page-actions.mjs' */
 /** @import { PaletteParts } from './palette/dialog.mjs' */
 
-/** @param {PaletteParts & PageActionParts & {status: Pick<Status, 'note'>}} parts */
+/** @param {PaletteParts & PageActionParts & {datasets: Datasets, status: Pick<Status, 'note'>}} parts */
 export function createPalette(parts) {
   /** @typedef {{palette: () => void, help: () => void}} Dialogs */
   /** @type {Promise<Dialogs> | null} */
@@ -16,10 +17,13 @@ export function createPalette(parts) {
       import('./palette/dialog.mjs'),
       import('./palette/keys-help.mjs'),
       import('./palette/page-actions.mjs'),
-    ]).then(([{ createDialog }, { createKeysHelp }, { pageActions }]) => {
+      import('./palette/compare-actions.mjs'),
+    ]).then(([{ createDialog }, { createKeysHelp }, { pageActions }, { compareActions }]) => {
+      const dialog = createDialog(parts);
       const help = createKeysHelp(parts);
       parts.actions.add(pageActions(Object.assign({ help: help.open }, parts)));
-      return { palette: createDialog(parts).toggle, help: help.open };
+      parts.actions.add(compareActions(Object.assign({ open: dialog.open }, parts)));
+      return { palette: dialog.toggle, help: help.open };
     });
     return loading;
   }

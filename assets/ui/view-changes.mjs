@@ -9,6 +9,7 @@ import { isSamePicture, isSamePlane } from '../model/view.mjs';
 import { poolOf } from '../model/viewport.mjs';
 /** @import { RememberedColors } from '../data/remembered-colors.mjs' */
 /** @import { Coloring } from '../model/coloring.mjs' */
+/** @import { Compared, Mode } from '../model/compare.mjs' */
 /** @import { LabelChoice } from '../model/labels.mjs' */
 /** @import { Kind } from '../model/meaning.mjs' */
 /** @import { Side } from '../model/plane.mjs' */
@@ -37,13 +38,14 @@ import { poolOf } from '../model/viewport.mjs';
  * @property {() => boolean} isOnPlane Whether the picture on the screen is of the plane of the view.
  * @property {() => boolean} isSeen
  * @property {() => boolean} isLookingUp Whether another dataset, or this one again, is looked up.
- * @property {{leave: () => void, moved: () => void, refresh: () => void, later: () => void}} on What is called: when the address is to have
- *   an entry of its own, to request the picture, and for what can wait.
+ * @property {{leave: () => void, moved: () => void, refresh: () => void, later: () => void, amend: (view: View) => void}} on What is
+ *   called: when the address is to have an entry of its own, to request the picture, for what can wait, and where the view is
+ *   another one that nobody chose.
  */
 
 // What other colours alone are drawn for.
 /** @type {readonly (keyof View)[]} */
-const COLORS = ['colorscale', 'reverse', 'norm', 'window', 'centre', 'clip', 'labels', 'opacity'];
+const COLORS = ['colorscale', 'reverse', 'norm', 'window', 'centre', 'clip', 'labels', 'opacity', 'difference'];
 
 /** `change(action)` applies an action of model/view.mjs; whether the view is another one now.
  * @param {ViewChangeParts} parts */
@@ -143,6 +145,32 @@ export function createViewChanges({
     on.later();
   }
 
+  /** One view or three. @param {1 | 3} views */
+  function setViews(views) {
+    if (change({ type: 'views', views })) on.later();
+  }
+
+  /** Compare with a dataset, empty for none. @param {string} compare `FILE|DATASET`. @param {Mode} [mode] */
+  function setCompare(compare, mode = view()?.mode) {
+    if (change({ type: 'compare', compare, mode })) on.later();
+  }
+
+  /** What was compared with cannot be: the comparison before it, or none, which is no change of the user's.
+   * @param {Compared} before */
+  function takeBackCompare({ compare, mode }) {
+    if (!view() || !store.dispatch({ type: 'compare', compare, mode })) return;
+    on.amend(view());
+    on.later();
+  }
+
+  /** Half the window of the difference, null for one by its values. Address and history have it when it is let go.
+   * @param {number | null} half @param {boolean} [isDragged] */
+  function setDifference(half, isDragged = false) {
+    if (!view()) return;
+    store.dispatch({ type: 'difference', half });
+    if (!isDragged) on.later();
+  }
+
   /** What is measured. @param {string} tools As model/tools.mjs has them. */
   function setTools(tools) {
     if (change({ type: 'tools', tools })) on.later();
@@ -233,6 +261,10 @@ export function createViewChanges({
 
   return {
     setPlane,
+    setViews,
+    setCompare,
+    takeBackCompare,
+    setDifference,
     putBack,
     flip,
     setVoxelSize,

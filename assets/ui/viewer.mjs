@@ -9,7 +9,6 @@ import { createIdleWork } from './idle-work.mjs';
 import { createOpening } from './opening.mjs';
 import { createViewChanges } from './view-changes.mjs';
 /** @import { Failure } from '../data/api.mjs' */
-/** @import { Mode } from '../model/compare.mjs' */
 /** @import { Action, View } from '../model/view.mjs' */
 /** @import { Range } from '../model/viewport.mjs' */
 /** @import { ColorMappings } from '../render/color-mapping.mjs' */
@@ -112,7 +111,7 @@ export function createViewer({
     isOnPlane: () => Boolean(seen && isSamePlane(view(), seen)),
     isSeen,
     isLookingUp: opening.isLookingUp,
-    on: { leave, moved: newest.onMoved, refresh, later: idleWork.schedule },
+    on: { leave, moved: newest.onMoved, refresh, later: idleWork.schedule, amend: viewHistory.amend },
   });
 
   /* The next picture has an entry of its own in the history. */
@@ -309,16 +308,6 @@ export function createViewer({
     zoomTimer = setTimeout(refresh, ZOOM_DELAY_MS);
   }
 
-  /** One view or three. @param {1 | 3} views */
-  function setViews(views) {
-    if (change({ type: 'views', views })) idleWork.schedule();
-  }
-
-  /** Compare with a dataset, empty for none. @param {string} compare `FILE|DATASET`. @param {Mode} [mode] */
-  function setCompare(compare, mode = view()?.mode) {
-    if (change({ type: 'compare', compare, mode })) idleWork.schedule();
-  }
-
   /** Move the point of three views. @param {readonly number[]} position */
   function setPoint(position) {
     const before = view();
@@ -376,8 +365,6 @@ export function createViewer({
     goToEnd,
     goTyped,
     moveAlong,
-    setViews,
-    setCompare,
     setPoint,
     setRanges,
     ...changes,

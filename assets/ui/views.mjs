@@ -15,6 +15,7 @@ import { element } from '../render/dom.mjs';
 /** @import { View, ViewStore } from '../model/view.mjs' */
 /** @import { ColorMappings } from '../render/color-mapping.mjs' */
 /** @import { Plot } from '../render/plot.mjs' */
+/** @import { Bar } from '../render/values-request.mjs' */
 /** @import { Player } from './player.mjs' */
 /** @import { Status } from './status.mjs' */
 /** @import { Tools } from './tools.mjs' */
@@ -42,6 +43,7 @@ import { element } from '../render/dom.mjs';
  * @property {Datasets} datasets
  * @property {Versions} versions
  * @property {Bandwidth} bandwidth
+ * @property {(bar: Bar | null) => void} showBar What the colour bar and the histogram are of; null for the picture.
  * @property {() => boolean} fetchesAhead Whether slices are fetched before they are requested.
  */
 
@@ -54,12 +56,14 @@ const CLICK_PX = 4;
 
 /** @param {ViewsParts} parts */
 export function createViews(parts) {
-  const { store, viewer, player, plot, tools, status, datasets } = parts;
+  const { store, viewer, player, plot, tools, status } = parts;
   /** @type {Linked | null} */
   let linked = null;
   /** @type {Compare | null} */
   let compare = null;
   let isShown = false;
+  // What to compare with is being chosen.
+  let isChoosing = false;
   /** What is loaded or on its way. @type {Set<'linked' | 'compare'>} */
   const loading = new Set();
 
@@ -67,7 +71,10 @@ export function createViews(parts) {
   function load(name, made) {
     if (loading.has(name)) return;
     loading.add(name);
-    made().then(apply, () => {
+    made().then(() => {
+      apply();
+      if (isChoosing && name === 'compare') compare?.focus();
+    }, () => {
       loading.delete(name);
       if (name === 'linked') viewer.setViews(1);
       else viewer.setCompare('');
@@ -81,11 +88,16 @@ export function createViews(parts) {
     });
   const loadCompare = () =>
     import('./views/compare.mjs').then(({ createCompare }) => {
-      compare = createCompare(parts);
+      compare = createCompare(Object.assign({}, parts, {
+        onShown: () => {
+          isChoosing = false;
+        },
+        onClose: leave,
+      }));
     });
 
   const isThree = () => store.current()?.views === 3;
-  const isCompared = () => Boolean(store.current()?.compare);
+  const isCompared = () => Boolean(store.current()?.compare) || (isChoosing && Boolean(store.current()));
 
   /* What is requested has changed in whichever way: the frame of the page follows. */
   function apply() {
@@ -98,6 +110,7 @@ export function createViews(parts) {
     element('views-three').setAttribute('aria-pressed', String(three));
     element('views-compare').setAttribute('aria-pressed', String(compared));
     isShown = three || compared;
+    if (three) isChoosing = false;
     if (three && !linked) load('linked', loadLinked);
     if (compared && !compare) load('compare', loadCompare);
     linked?.setOpen(three);
@@ -109,7 +122,7 @@ export function createViews(parts) {
 
   /** @param {View | null} view */
   function onView(view) {
-    if (isShown || view?.views === 3 || view?.compare) apply();
+    if (isShown || view?.views === 3 || isCompared()) apply();
   }
 
   /** The crosshair on the main picture. @param {PlotArea | null} area */
@@ -141,19 +154,27 @@ export function createViews(parts) {
       return;
     }
     status.clearNote('views');
-    viewer.setCompare('');
+    leave();
     viewer.setViews(count);
   }
 
-  /* With the next dataset of this size in the file, until another one is chosen. */
+  /* The bar in which a dataset is chosen to compare with; pressed again it is closed. */
   function chooseCompare() {
-    const view = store.current();
-    if (!view || view.compare) return;
-    const records = datasets.known(view.file)?.list || [];
-    const like = records.find((record) =>
-      record.browsable && record.dataset !== view.dataset && String(record.shape) === String(view.shape)
-    );
-    viewer.setCompare(view.file + '|' + (like || view).dataset);
+    if (!store.current() || leave()) return;
+    isChoosing = true;
+    viewer.setViews(1);
+    apply();
+    compare?.focus();
+  }
+
+  /* End the comparison; whether there was one. */
+  function leave() {
+    const was = isCompared();
+    isChoosing = false;
+    status.clearNote('compare');
+    if (store.current()?.compare) viewer.setCompare('');
+    else if (was) apply();
+    return was;
   }
 
   /** What keys do to the point, and to the picture that has the focus; whether it is a key of these.
@@ -214,6 +235,8 @@ export function createViews(parts) {
 
   return {
     start,
+    /* What Escape does while it is chosen what to compare with. */
+    leave: () => isChoosing && leave(),
     onKey,
     onView,
     /** The most px that a column of the main picture has. @param {View} view With the ranges that it shows. */

@@ -42,7 +42,14 @@ def test_side_by_side_has_both_slices_in_one_window(pair: Any) -> None:
     assert np.array_equal(z, ids[2])
     assert hi == pair.page.evaluate("() => lamella.colors.current().hi")
     assert np.array_equal(pair.trace["z"], half[2].astype(np.float64))
-    assert "/ids of other.h5 · slice 2" in pair.page.inner_text("#view-compare")
+    assert "/ids · slice 2" in pair.page.inner_text("#view-compare")
+    assert "/half · slice 2" in pair.page.inner_text(".compare-name")
+    # As large as the first one, at the same height.
+    first = pair.page.evaluate("() => lamella.plot.area()")
+    pane = pair.page.locator("#view-compare .pane-canvas").bounding_box()
+    frame = pair.page.locator("#plot-frame").bounding_box()
+    assert (pane["width"], pane["height"]) == (first["width"], first["height"])
+    assert pane["y"] == pytest.approx(frame["y"] + first["top"], abs=1)
     pair.press("ArrowRight")
     assert np.array_equal(shown(pair, "3,:,:")[0], ids[3])
     # Both are demands.
@@ -100,6 +107,14 @@ def test_the_difference_is_numpys(pair: Any) -> None:
     difference = half[2].astype(np.float64) - ids[2]
     assert np.array_equal(z, difference)
     assert hi == pytest.approx(np.quantile(abs(difference), 0.99, method="lower"))
+    # The colour bar is that of the difference.
+    bar = "() => document.querySelector('#slice-graph .js-plotly-plot').layout.annotations[0]?.text"
+    assert pair.until(bar) == "difference,<br>counts"
+    pair.page.fill("#compare-half", "7")
+    pair.page.keyboard.press("Enter")
+    pair.until("() => lamella.views.painted()?.mapping.hi === 7")
+    pair.address("difference=7")
+    pair.page.evaluate("() => lamella.viewer.setDifference(null)")
     # The picture has all of the width now.
     pair.until(
         "() => document.querySelector('#slice-graph .js-plotly-plot').layout.width"
@@ -146,14 +161,18 @@ def test_swipe_and_blend_by_mouse_and_keys(pair: Any) -> None:
     )
 
 
-def test_unlike_shapes_are_one_sentence(viewer: Any) -> None:
+def test_what_is_refused_leaves_one_sentence(viewer: Any) -> None:
     viewer.open(f"{HALF}&compare=other.h5|/stack")
-    viewer.until("() => document.querySelector('.compare-note')?.textContent.includes('one size')")
-    assert viewer.page.evaluate("() => lamella.views.panes()[0].shown()") is None
-    viewer.switch(f"{HALF}&compare=other.h5|/nothing")
-    viewer.until("() => document.querySelector('.compare-note')?.textContent.includes('/nothing')")
-    viewer.page.select_option("#compare-select", label="/ids")
+    note = "(text) => document.getElementById('plot-note-text').textContent.includes(text)"
+    alone = "() => !document.querySelector('.stage.compared') && !location.search.includes('comp')"
+    viewer.until(note, "one size")
+    viewer.until(alone)
+    # Nothing is chosen before it is chosen.
+    viewer.page.click("#views-compare")
+    viewer.page.select_option("#compare-select", label="other.h5 · /ids")
     assert shown(viewer, "2,:,:")[0].shape == (20, 30)
+    viewer.page.evaluate("() => lamella.viewer.setCompare('other.h5|/stack')")
+    viewer.until("() => lamella.viewer.current().compare === 'other.h5|/ids'")
     viewer.switch(HALF)
     viewer.errors.clear()
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 
 import { formatLink, parseLink } from '../../assets/model/address.mjs';
 import { carryTo } from '../../assets/model/carry-over.mjs';
+import { choicesFor, choiceText } from '../../assets/model/compare-choices.mjs';
 import { compared } from '../../assets/model/compare.mjs';
+import { conversionTo, converted, differenceUnit, titlesOf, valuesText } from '../../assets/model/compared-values.mjs';
 import {
   cellIn,
   differenceMapping,
@@ -16,6 +18,7 @@ import {
   viewLike,
   whyUnlike,
 } from '../../assets/model/comparison.mjs';
+import { createViewHistory } from '../../assets/model/view-history.mjs';
 import { createView, reduce } from '../../assets/model/view.mjs';
 
 function foundOf(shape = [10, 20, 30], dataset = '/d', dtype = 'uint16', meaning = null) {
@@ -199,4 +202,90 @@ Deno.test('another dataset of the same shape keeps slice, zoom and window, and i
   const { view: known } = carryTo(own, view);
   assert.deepEqual([known.window, known.colorscale], ['slice', 'gray']);
   assert.equal(carryTo(foundOf([10, 20, 30], '/e', 'float32'), view).view.window, 'volume');
+});
+
+const rgb = {
+  ...NO_MEANING,
+  kind: 'color',
+  rows: 0,
+  columns: 1,
+  channels: 2,
+  channel_order: 'rgb',
+  index: [null, null, null],
+};
+
+Deno.test('channels of colours are no dimension', () => {
+  const axes = [{ coordinates: null }, { coordinates: null }, { coordinates: null }];
+  const view = viewOf('', [20, 30], '/gray', 'uint16');
+  const found = foundOf([20, 30, 3], '/rgb', 'uint8', { ...rgb, axes });
+  const other = { shape: [20, 30, 3], meaning: found.meaning, dtype: 'uint8' };
+  assert.ok(laidUnder(view, other).exact);
+  assert.ok(mayLie(view, [20, 30, 3]) && !mayLie(view, [20, 30, 5]));
+  const like = viewLike(view, found);
+  assert.deepEqual([like.kind, like.rows, like.cols, like.axis, like.position.length], ['color', 0, 1, null, 3]);
+});
+
+Deno.test('dimensions of the same names are laid on each other in any order', () => {
+  const named = (...names) => ({ ...NO_MEANING, axes: names.map((name) => ({ name, unit: '', coordinates: null })) });
+  const view = viewOf('?axis=0&index=4', [10, 20, 30], '/d', 'uint16', named('z', 'y', 'x'));
+  const like = viewLike(view, foundOf([30, 20, 10], '/e', 'uint16', named('x', 'y', 'z')));
+  assert.deepEqual([like.axis, like.rows, like.cols, like.position[2]], [2, 1, 0, 4]);
+});
+
+const ofValues = (unit) => ({ ...NO_MEANING, axes: [{}, {}, {}], value: { ...NO_MEANING.value, unit } });
+const inUnit = (unit, dataset = '/d') => viewOf('?axis=0&index=4', [10, 20, 30], dataset, 'float64', ofValues(unit));
+
+Deno.test('values are compared in one unit, and dates as dates', () => {
+  const [mm, m, K] = ['mm', 'm', 'K'].map((unit) => inUnit(unit));
+  assert.deepEqual(conversionTo(mm, m), { scale: 1000, offset: 0 });
+  assert.equal(conversionTo(mm, K), null);
+  assert.deepEqual([differenceUnit(mm, m), differenceUnit(mm, K), differenceUnit(mm, inUnit(''))], [
+    'mm',
+    'mm − K',
+    '',
+  ]);
+  const laid = laidUnder(mm, { shape: [10, 20, 30], meaning: null });
+  const sides = [{ view: mm, cells: cellsOf(Float64Array.of(3000), 1) }, {
+    view: m,
+    cells: cellsOf(Float64Array.of(1), 1),
+  }];
+  assert.equal(valuesText(...sides, 0, 0, laid), '3000 mm | 1 m (+2000 mm)');
+  assert.deepEqual(
+    Array.from(converted(cellsOf(Float64Array.of(1, -7), 2, { fill: -7 }), { scale: 2, offset: 1 }).z[0]),
+    [3, NaN],
+  );
+  const [days, hours] = ['days since 2001-01-01', 'hours since 2001-01-02'].map((unit) => inUnit(unit));
+  const times = [{ view: days, cells: cellsOf(Float64Array.of(5), 1) }, {
+    view: hours,
+    cells: cellsOf(Float64Array.of(24), 1),
+  }];
+  assert.match(valuesText(...times, 0, 0, laid), /^2001-01-06.* \| 2001-01-03.* \(\+3 days\)$/);
+});
+
+Deno.test('the list names file and dataset, and not the picture itself', () => {
+  const view = viewOf('?axis=0');
+  const list = ['/d', '/e', '/f'].map((dataset, i) => ({ dataset, browsable: true, shape: [10, 20, 30 + (i > 1)] }));
+  const known = (file) => file === 'a.h5' ? { list } : undefined;
+  const choices = choicesFor(view, [{ file: 'a.h5' }, { file: 'b.h5' }], known);
+  assert.deepEqual(choices.map(choiceText), ['a.h5 · /e', 'b.h5 · its datasets …']);
+  const other = viewLike(view, foundOf([10, 20, 30], '/e'));
+  assert.deepEqual(titlesOf(view, other), ['/d · slice 5', '/e · slice 5']);
+});
+
+Deno.test('the window of a difference is chosen, stands in the link, and is that of one pair', () => {
+  const view = reduce(viewOf('?axis=0&compare=b.h5|/e&comparing=difference'), { type: 'difference', half: 7 });
+  assert.match(formatLink(view), /&difference=7/);
+  assert.deepEqual(viewOf(formatLink(view)), view);
+  assert.deepEqual([parseLink('?difference=-1').difference, parseLink('?difference=-1').unknown.length], [null, 1]);
+  const scale = differenceMapping(cellsOf(Float64Array.of(1, 2), 2), view);
+  assert.deepEqual([scale.lo, scale.hi, scale.colorscale], [-7, 7, 'rdbu']);
+  assert.equal(reduce(view, { type: 'compare', compare: 'b.h5|/f', mode: 'difference' }).difference, null);
+});
+
+Deno.test('what is refused is no entry of the history', () => {
+  const history = createViewHistory();
+  const view = viewOf('?axis=0');
+  history.note(view, 0);
+  history.amend(reduce(view, { type: 'compare', compare: 'b.h5|/e', mode: 'side' }));
+  assert.ok(!history.canUndo());
 });

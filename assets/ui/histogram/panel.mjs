@@ -5,6 +5,7 @@ import { isAborted } from '../../data/api.mjs';
 import { toRows } from '../../data/typed-arrays.mjs';
 import { datesOf } from '../../model/dates.mjs';
 import {
+  centredHalf,
   histogramOf,
   outsideOf,
   outsideOfHistogram,
@@ -44,9 +45,9 @@ import { createHandles } from './handles.mjs';
  * @property {Pick<SliceLoader, 'load'>} loader
  * @property {PictureMachine} machine
  * @property {Pick<Picture, 'hold'>} picture
- * @property {Pick<Plot, 'area'>} plot
+ * @property {Pick<Plot, 'area' | 'bar' | 'setBar'>} plot
  * @property {Pick<ViewStore, 'current'>} store
- * @property {() => Pick<Viewer, 'setColors' | 'previewColors'>} viewer
+ * @property {() => Pick<Viewer, 'setColors' | 'previewColors' | 'setDifference'>} viewer
  */
 
 /**
@@ -113,12 +114,18 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
   const handles = createHandles(track, {
     begin: () => hold(true),
     move: (values) => {
-      viewer().previewColors(changeTo(values));
+      const bar = plot.bar();
+      // Both ends of a difference's window are as far from zero.
+      if (bar) viewer().setDifference(values.hi === bar.mapping.hi ? Math.abs(values.lo) : Math.abs(values.hi), true);
+      else viewer().previewColors(changeTo(values));
     },
     end: () => {
       hold(false);
       const view = store.current();
-      if (view) viewer().setColors({ window: view.window, centre: view.centre });
+      if (view && plot.bar()) {
+        plot.setBar(plot.bar());
+        viewer().setDifference(view.difference);
+      } else if (view) viewer().setColors({ window: view.window, centre: view.centre });
     },
   });
   const controls = createControls(element('histogram-controls'), {
@@ -132,7 +139,10 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
     clip: (clip) => viewer().setColors({ clip }),
     centre: (centre) => viewer().setColors({ centre }),
   });
-  track.addEventListener('dblclick', () => viewer().setColors({ window: 'volume' }));
+  track.addEventListener('dblclick', () => {
+    if (plot.bar()) viewer().setDifference(null);
+    else viewer().setColors({ window: 'volume' });
+  });
 
   /** @param {boolean} on */
   function hold(on) {
@@ -166,9 +176,10 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
   function refresh() {
     const view = store.current();
     const { drawn } = machine.state();
-    if (!view || !drawn || view.kind !== 'values') return;
+    if (!view || !drawn || (view.kind !== 'values' && !plot.bar())) return;
     lay();
     if (autoIsDue) auto();
+    if (showBar()) return;
     const key = keyOf(view);
     // Values of another dataset, or of another part of these, are none of this one.
     if (valuesOf(view) !== of) shown = axis = null;
@@ -180,6 +191,21 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
       }
     } else if (!shown || shown.key !== key || shown.histogram.seen < 1) askLater(REST_MS);
     draw();
+  }
+
+  /* What lies over the picture has the histogram; whether there is such. */
+  function showBar() {
+    const bar = plot.bar();
+    if (!bar) return false;
+    leave();
+    of = '';
+    node.classList.remove('stale');
+    const { cells, mapping } = bar;
+    const isNew = shown?.cells !== cells;
+    if (isNew) shown = { histogram: histogramOf(cells, BINS.linear), cells, key: bar.name, isRough: cells.step > 1 };
+    if (!handles.isDragging()) axis = valueAxis(shown && shown.histogram, mapping.norm, mapping);
+    draw();
+    return true;
   }
 
   /* Something moves. */
@@ -250,24 +276,29 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
 
   function draw() {
     const view = store.current();
-    const mapping = colors.current();
+    const bar = plot.bar();
+    const mapping = bar ? bar.mapping : colors.current();
     if (!view || !mapping || mapping.kind || !node.isConnected) return;
     axis = axis || valueAxis(shown && shown.histogram, mapping.norm, mapping);
     const histogram = shown && shown.histogram;
     const isVertical = !narrow.matches;
     drawChart(chart, { histogram, axis, mapping, isLog, isVertical, lut: colorLut(mapping, NO_COLOR) });
-    const dates = datesOf(view);
+    const dates = bar ? null : datesOf(view);
     const step = (axis.hi - axis.lo) / AXIS_STEPS;
     const textOf = (/** @type {number} */ value) => dates?.text(value, step) || formatNumber(value, 4);
-    handles.place(axis, { lo: mapping.lo, hi: mapping.hi, centre: view.centre }, isVertical, textOf);
+    handles.place(axis, { lo: mapping.lo, hi: mapping.hi, centre: bar ? null : view.centre }, isVertical, textOf);
     const clipped = histogram &&
       (shown?.cells ? outsideOf(shown.cells, mapping) : outsideOfHistogram(histogram, mapping));
     controls.show({ view, scope, isLog, percent, histogram, clipped, ends: [mapping.lo, mapping.hi].map(textOf) });
     const { texts, counted } = controls.wordsOf({ scope, histogram, clipped, isRough: Boolean(shown?.isRough) });
     below.textContent = texts.below;
     above.textContent = texts.above;
-    caption.textContent = counted;
-    caption.title = scope === 'slice' ? 'Of this slice: press for the volume' : 'Of the volume: press for this slice';
+    caption.textContent = bar ? bar.name : counted;
+    caption.title = bar
+      ? 'Of the ' + bar.name + ' on the screen'
+      : scope === 'slice'
+      ? 'Of this slice: press for the volume'
+      : 'Of the volume: press for this slice';
     chart.setAttribute(
       'aria-label',
       'Histogram of the ' + scope + ' from ' + [axis.lo, axis.hi].map(textOf).join(' to ') + ': ' + texts.below +
@@ -320,7 +351,9 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
   async function applyPercent(share) {
     const view = store.current();
     percent = share;
-    if (!view) return;
+    const bar = plot.bar();
+    if (bar) viewer().setDifference(centredHalf(valuesIn(bar.cells, 'linear'), share));
+    if (!view || bar) return;
     if (scope === 'volume') {
       setWindow(shown && windowOfHistogram(shown.histogram, share), view);
       return;
@@ -349,6 +382,10 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
     const view = store.current();
     const { drawn, phase } = machine.state();
     autoIsDue = phase !== 'rest';
+    if (plot.bar() && !autoIsDue) {
+      applyPercent(percent);
+      return;
+    }
     if (autoIsDue || !view || !drawn || view.kind !== 'values') return;
     const { cells } = drawn;
     /** @param {[from: number, step: number, count: number]} cells_ @param {Span} span @returns {Span} */

@@ -112,20 +112,23 @@ export function createDialog({ actions, datasets, focus, viewer }) {
     act();
   });
 
-  return {
-    toggle: () => {
-      if (node.open) {
-        node.close();
-        return;
-      }
-      all = actions.all();
-      field.value = '';
-      node.showModal();
-      draw();
-      field.focus();
-      if (!datasets.files()) datasets.loadFiles().then(() => node.open && draw(), () => undefined);
-    },
-  };
+  /** @param {string} [text] That is searched for at first. */
+  function open(text = '') {
+    if (node.open) return;
+    all = actions.all();
+    field.value = text;
+    node.showModal();
+    draw();
+    field.focus();
+    if (!datasets.files()) {
+      datasets.loadFiles().then(() => {
+        all = actions.all();
+        if (node.open) draw();
+      }, () => undefined);
+    }
+  }
+
+  return { open, toggle: () => node.open ? node.close() : open() };
 }
 
 /** A dataset, or the main one of a file. @param {{file: string, dataset: string | null}} entry

@@ -1,40 +1,49 @@
 /* The bar over a comparison: with which dataset, in which way, both values under the pointer; and the handle of the swipe. */
 
+import { choicesFor, choiceText, fittingIn } from '../../model/compare-choices.mjs';
 import { compared, MODES } from '../../model/compare.mjs';
-import { cellIn, differenceOf, mayLie } from '../../model/comparison.mjs';
-import { cellText } from '../../model/cells.mjs';
-import { gradient } from '../../model/colormap.mjs';
 import { formatNumber } from '../../model/number-format.mjs';
 import { element } from '../../render/dom.mjs';
 import { made } from './pane.mjs';
 /** @import { Datasets } from '../../data/datasets.mjs' */
-/** @import { Cells } from '../../model/cells.mjs' */
-/** @import { ColorMapping } from '../../model/colormap.mjs' */
 /** @import { Mode } from '../../model/compare.mjs' */
-/** @import { Laid } from '../../model/comparison.mjs' */
 /** @import { PlotArea } from '../../model/pinch.mjs' */
 /** @import { View } from '../../model/view.mjs' */
 
 /** @type {Record<Mode, string>} */
 const NAMES = { side: 'Side by side', swipe: 'Swipe', difference: 'Difference', overlay: 'Blend' };
 const STEP = 0.02;
+// A longer list is of no use; the command palette has all.
+const MOST_CHOICES = 400;
 
-/** `choose(compare)` has `FILE|DATASET`; `setShare()` hears that swipe or blend have changed.
- * @param {{datasets: Datasets, choose: (compare: string) => void, setMode: (mode: Mode) => void, setShare: () => void}} parts */
-export function createCompareBar({ datasets, choose, setMode, setShare }) {
+/**
+ * @typedef {object} BarEvents
+ * @property {(compare: string) => void} choose With which dataset, as `FILE|DATASET`.
+ * @property {(mode: Mode) => void} setMode
+ * @property {(half: number | null) => void} setHalf Of the window of the difference; null for one by its values.
+ * @property {() => void} setShare Swipe or blend have changed.
+ * @property {() => void} close
+ */
+
+/** @param {Datasets} datasets @param {BarEvents} on */
+export function createCompareBar(datasets, on) {
   const node = made('div', { className: 'compare-bar' });
   const select = made('select', { id: 'compare-select', ariaLabel: 'Compare with' });
   const modes = made('select', { id: 'compare-mode', ariaLabel: 'Way of comparing' });
   modes.append(...MODES.map((mode) => made('option', { value: mode, textContent: NAMES[mode] })));
   const blend = made('input', { type: 'range', id: 'compare-blend', min: '0', max: '1', step: '0.01', value: '0.5' });
   blend.ariaLabel = 'How much of the second picture is seen';
-  const scale = made('span', { className: 'compare-scale' });
-  const [low, ramp, high] = [made('span', {}), made('span', { className: 'ramp' }), made('span', {})];
-  scale.append(low, ramp, high);
+  const scale = made('label', { className: 'compare-scale', title: 'The ends of the difference’s colours' });
+  const half = made('input', { type: 'text', id: 'compare-half', inputMode: 'decimal', autocomplete: 'off' });
+  half.ariaLabel = 'Window of the difference, from minus to plus this; empty for one by its values';
+  const unit = made('span', {});
+  scale.append('±', half, unit);
   const values = made('output', { className: 'compare-values' });
+  const close = made('button', { type: 'button', className: 'compare-close', textContent: '×' });
+  close.ariaLabel = close.title = 'End the comparison';
   const note = made('span', { className: 'compare-note' });
   note.setAttribute('role', 'status');
-  node.append(select, modes, blend, scale, values, note);
+  node.append(select, modes, blend, scale, values, close, note);
 
   const handle = made('div', { id: 'compare-handle', className: 'compare-handle', tabIndex: 0, hidden: true });
   handle.setAttribute('role', 'slider');
@@ -45,13 +54,15 @@ export function createCompareBar({ datasets, choose, setMode, setShare }) {
   let box = null;
   let share = 0.5;
   let listed = '';
+  /** @type {View | null} */
+  let view = null;
 
   /** @param {number} next */
   function moveTo(next) {
     share = Math.min(Math.max(next, 0), 1);
     blend.value = String(share);
     place();
-    setShare();
+    on.setShare();
   }
 
   function place() {
@@ -64,25 +75,37 @@ export function createCompareBar({ datasets, choose, setMode, setShare }) {
     handle.ariaValueNow = String(Math.round(100 * share));
   }
 
-  select.addEventListener('change', async () => {
-    const [file, dataset] = JSON.parse(select.value);
-    if (dataset) {
-      choose(file + '|' + dataset);
-      return;
-    }
-    // Of a file whose datasets are not known: the one of the same name, else its main one.
+  /** The datasets of a file that were not known: the one of the same name, or the only one; otherwise they are listed.
+   * @param {string} file @param {View} of */
+  async function listFile(file, of) {
     try {
-      const records = await datasets.loadFile(file);
-      const same = records.find((record) => record.browsable && record.dataset === select.dataset.dataset);
-      const target = same ? { dataset: same.dataset } : await datasets.first(file);
-      if (target) choose(file + '|' + target.dataset);
-      else say(file + ' has no dataset with slices.');
+      const fitting = fittingIn(of, file, await datasets.loadFile(file));
+      const same = fitting.find((dataset) => dataset === of.dataset) || (fitting.length === 1 ? fitting[0] : null);
+      if (same) on.choose(file + '|' + same);
+      else if (fitting.length) say(fitting.length + ' datasets of ' + file + ' may fit: choose one of them.');
+      else say(file + ' has no dataset of this size.');
     } catch (error) {
       say(/** @type {Error} */ (error).message);
     }
+    if (view) list(view);
+  }
+
+  select.addEventListener('change', () => {
+    const [file, dataset] = JSON.parse(select.value);
+    say('');
+    if (dataset) on.choose(file + '|' + dataset);
+    else if (view) listFile(file, view);
   });
-  modes.addEventListener('change', () => setMode(/** @type {Mode} */ (modes.value)));
+  modes.addEventListener('change', () => on.setMode(/** @type {Mode} */ (modes.value)));
+  half.addEventListener('change', () => {
+    const text = half.value.trim().replace(/^±\s*/, '').replace(',', '.');
+    const value = Number(text);
+    if (!text) on.setHalf(null);
+    else if (value > 0 && Number.isFinite(value)) on.setHalf(value);
+    else say('The window of a difference is a number above zero.');
+  });
   blend.addEventListener('input', () => moveTo(Number(blend.value)));
+  close.addEventListener('click', () => on.close());
   handle.addEventListener('pointerdown', (event) => {
     handle.setPointerCapture(event.pointerId);
     handle.focus({ preventScroll: true });
@@ -93,66 +116,39 @@ export function createCompareBar({ datasets, choose, setMode, setShare }) {
     moveTo((event.clientX - element('stage').getBoundingClientRect().left - box.left) / box.width);
   });
 
-  /** @param {View} view */
-  function show(view) {
-    modes.value = view.mode;
-    node.dataset.mode = view.mode;
-    select.dataset.dataset = view.dataset;
-    list(view);
+  /** @param {View} next */
+  function show(next) {
+    view = next;
+    modes.value = next.mode;
+    node.dataset.mode = next.compare ? next.mode : 'none';
+    modes.hidden = !next.compare;
+    list(next);
   }
 
-  /** What there is to compare with: datasets that may fit in files that are known, and the other files.
-   * @param {View} view */
-  function list(view) {
-    const target = compared(view.compare);
-    const files = Array.from(
-      new Set([view.file, ...(target ? [target.file] : []), ...(datasets.files() || []).map((f) => f.file)]),
-    );
-    const groups = files.map((file) => {
-      const known = datasets.known(file)?.list;
-      const fitting = (known || []).filter((record) => record.browsable && mayLie(view, record.shape)).map((record) =>
-        record.dataset
+  /** What there is to compare with. @param {View} of */
+  function list(of) {
+    const target = compared(of.compare);
+    const choices = choicesFor(of, datasets.files() || [], datasets.known).slice(0, MOST_CHOICES);
+    const now = target ? JSON.stringify([target.file, target.dataset]) : '';
+    const text = JSON.stringify([choices, of.compare]);
+    if (text !== listed) {
+      listed = text;
+      const first = made('option', { value: '', disabled: true, hidden: Boolean(target) });
+      first.textContent = choices.length ? 'Compare with …' : 'Nothing to compare with';
+      select.replaceChildren(
+        first,
+        ...choices.map((choice) =>
+          made('option', { value: JSON.stringify([choice.file, choice.dataset]), textContent: choiceText(choice) })
+        ),
       );
-      if (target && target.file === file && !fitting.includes(target.dataset)) fitting.unshift(target.dataset);
-      return { file, known: Boolean(known), fitting };
-    });
-    const name = JSON.stringify([groups, view.compare]);
-    if (name === listed) return;
-    listed = name;
-    select.replaceChildren(
-      ...groups.filter(({ known, fitting }) => !known || fitting.length).map(({ file, known, fitting }) => {
-        const group = made('optgroup', { label: file });
-        group.append(...fitting.map((dataset) => optionOf(file, dataset, dataset)));
-        if (!known && !fitting.length) group.append(optionOf(file, null, 'its dataset of this name'));
-        return group;
-      }),
-    );
-    if (target) select.value = JSON.stringify([target.file, target.dataset]);
+    }
+    select.value = now;
+    select.title = target ? target.dataset + ' of ' + target.file : '';
   }
-
-  /** @param {string} file @param {string | null} dataset @param {string} textContent */
-  const optionOf = (file, dataset, textContent) =>
-    made('option', { value: JSON.stringify([file, dataset]), textContent });
 
   /** @param {string} text */
   function say(text) {
     if (note.textContent !== text) note.textContent = text;
-  }
-
-  /** The values of both datasets in a cell of the first one, and their difference.
-   * @param {Cells | null} own @param {Cells | null} other @param {number} row @param {number} col
-   * @param {Laid | null} laid */
-  function showValues(own, other, row, col, laid) {
-    const at = own && other && laid && cellIn(own, row, col, other, laid);
-    if (!own || !other || !at || row >= own.rows || col >= own.cols) {
-      values.textContent = '';
-      return;
-    }
-    const texts = [cellText(own, row, col), cellText(other, at.row, at.col)];
-    const both = [oneCell(own, row, col), oneCell(other, at.row, at.col)];
-    const { z } = differenceOf(both[0], both[1]);
-    const isNumber = !own.pixels && !other.pixels && Number.isFinite(z[0][0]);
-    values.textContent = texts.join(' | ') + (isNumber ? ' (' + signed(z[0][0]) + ')' : '');
   }
 
   return {
@@ -160,15 +156,25 @@ export function createCompareBar({ datasets, choose, setMode, setShare }) {
     handle,
     show,
     say,
-    showValues,
+    focus: () => select.focus(),
+    /** Both values under the pointer. @param {string} text */
+    showValues: (text) => {
+      values.textContent = text;
+    },
     share: () => share,
     /** @param {boolean} busy */
     setBusy: (busy) => node.classList.toggle('busy', busy),
-    /** The colours of a difference. @param {ColorMapping} mapping */
-    showScale: ({ lo, hi, colorscale, reverse }) => {
-      low.textContent = formatNumber(lo, 4);
-      high.textContent = '+' + formatNumber(hi, 4);
-      ramp.style.background = gradient(colorscale, reverse);
+    /** Whether the pictures have a difference, as colours have not. @param {boolean} has */
+    allowDifference: (has) => {
+      const option = /** @type {HTMLOptionElement} */ (modes.querySelector('[value=difference]'));
+      option.disabled = !has;
+    },
+    /** The window of a difference: `half` is what was chosen. @param {number | null} chosen @param {number} inForce
+     * @param {string} name Of the unit. */
+    showHalf: (chosen, inForce, name) => {
+      if (document.activeElement !== half) half.value = chosen === null ? '' : String(chosen);
+      half.placeholder = formatNumber(inForce, 4);
+      unit.textContent = name;
     },
     /** The handle of the swipe; null hides it. @param {PlotArea | null} area In px of the stage. */
     placeHandle: (area) => {
@@ -185,19 +191,3 @@ export function createCompareBar({ datasets, choose, setMode, setShare }) {
     },
   };
 }
-
-/** @param {Cells} cells @param {number} row @param {number} col @returns {Cells} */
-function oneCell(cells, row, col) {
-  const i = row * cells.cols + col;
-  const { integers } = cells;
-  return {
-    ...cells,
-    z: [cells.z[row].subarray(col, col + 1)],
-    integers: integers && integers.slice(i, i + 1),
-    rows: 1,
-    cols: 1,
-  };
-}
-
-/** @param {number} value */
-const signed = (value) => (value > 0 ? '+' : '') + formatNumber(value, 6);

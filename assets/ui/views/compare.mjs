@@ -1,6 +1,7 @@
 /* A second dataset at the same place, in the same window: beside the picture, or over it by swipe, as difference, or blended. */
 
-import { compared } from '../../model/compare.mjs';
+import { compared, MODES } from '../../model/compare.mjs';
+import { conversionTo, converted, differenceUnit, titlesOf, valuesText } from '../../model/compared-values.mjs';
 import {
   differenceMapping,
   differenceOf,
@@ -8,53 +9,65 @@ import {
   isOutside,
   laidUnder,
   onGrid,
-  placeIn,
   pointIn,
   viewLike,
   whyUnlike,
 } from '../../model/comparison.mjs';
-import { isTransposed } from '../../model/plane.mjs';
-import { createCanvas } from '../../render/canvas.mjs';
-import { codesOf } from '../../render/codes.mjs';
+import { mappingBeside } from '../../render/color-mapping.mjs';
 import { element } from '../../render/dom.mjs';
 import { createCompareBar } from './compare-bar.mjs';
+import { createOver, moved } from './compare-over.mjs';
 import { createPane, made } from './pane.mjs';
 import { createPlaneValues } from './plane-values.mjs';
-import { createShapes } from './shapes.mjs';
+import { marksAt } from './ticks.mjs';
 /** @import { Failure } from '../../data/api.mjs' */
 /** @import { Cells } from '../../model/cells.mjs' */
-/** @import { ColorMapping } from '../../model/colormap.mjs' */
-/** @import { Along } from '../../model/axes.mjs' */
+/** @import { Compared, Mode } from '../../model/compare.mjs' */
 /** @import { Laid } from '../../model/comparison.mjs' */
 /** @import { PlotArea } from '../../model/pinch.mjs' */
 /** @import { Found, View } from '../../model/view.mjs' */
-/** @import { Range } from '../../model/viewport.mjs' */
 /** @import { ViewsParts } from '../views.mjs' */
+
+// Refusals that stay.
+const GONE = [400, 403, 404, 410, 422];
+// Between a picture and what is beside it (px): ticks and title of rows, and at the right end half of a tick's text.
+const LEFT = 60;
+const LEAST_LEFT = 34;
+const RIGHT = 14;
+/** @type {Compared} */
+const NOTHING = { compare: '', mode: MODES[0] };
 
 /** @typedef {ReturnType<typeof createCompare>} Compare */
 
-/** @param {ViewsParts} parts */
+/** `onShown()` is called when something is compared. `onClose()` ends the comparison.
+ * @param {ViewsParts & {onShown: () => void, onClose: () => void}} parts */
 export function createCompare(parts) {
-  const { clock, store, viewer, colors, player, plot, machine, datasets, versions, display, tools } = parts;
+  const { clock, store, viewer, colors, player, plot, machine, datasets, versions, display, tools, status } = parts;
   let due = false;
   let isOpen = false;
   let requestedAt = 0;
   /** The second dataset; null until it is known. @type {{name: string, found: Found} | null} */
   let other = null;
   let lookup = '';
-  /** What is to be seen of it. @type {Cells | null} */
+  /** The view of it that is requested. @type {View | null} */
+  let like = null;
+  /** What is to be seen of it, in the unit of the first, and as it is. @type {Cells | null} */
   let cells = null;
+  /** @type {Cells | null} */
+  let stored = null;
   /** How it lies under the picture. @type {Laid | null} */
   let laid = null;
-  /** What lies over the picture, and how; `under` is null for what is in its voxels.
-   * @type {{cells: Cells, mapping: ColorMapping, under: Laid | null} | null} */
-  let painted = null;
+  /** The comparison that was shown last, and of which dataset. @type {Compared & {of: string} | null} */
+  let good = null;
+  /** The difference that is over the picture, and what it was made of. @type {{own: Cells, theirs: Cells, cells: Cells} | null} */
+  let difference = null;
 
-  const bar = createCompareBar({
-    datasets,
+  const bar = createCompareBar(datasets, {
     choose: (compare) => viewer.setCompare(compare),
     setMode: (mode) => viewer.setCompare(store.current()?.compare || '', mode),
-    setShare: () => placeOver(plot.area()),
+    setHalf: (half) => viewer.setDifference(half),
+    setShare: () => over.place(plot.area()),
+    close: parts.onClose,
   });
   const pane = createPane(
     'view-compare',
@@ -77,20 +90,18 @@ export function createCompare(parts) {
         return view && view.compare && view.mode === 'side' ? view : null;
       },
     },
-    ({ file, dataset, axis, position }) =>
-      dataset + ' of ' + file + (axis === null ? '' : ' · slice ' + position[axis]),
+    (theirs) => titlesOf(store.current() || theirs, theirs)[1],
+    beside,
   );
-  const over = made('canvas', { id: 'compare-over', className: 'compare-over' });
-  over.setAttribute('aria-hidden', 'true');
-  // What is over the picture covers its shapes.
-  const shapes = createShapes();
-  const canvas = createCanvas({ area: () => paintedArea(plot.area()) });
-  canvas.start(over);
-  tools.attach({ frame: null, view: () => null, area: () => null, redraw: drawShapes });
+  const title = made('div', { className: 'compare-name' });
+  const over = createOver({ plot, store, tools, share: bar.share, onPlaced: bar.placeHandle });
+  const nodes = [bar.node, title, pane.node, ...over.nodes, bar.handle];
 
   const values = createPlaneValues(parts, {
     paint: (next) => {
-      cells = next;
+      const view = store.current();
+      stored = next;
+      cells = view && like ? converted(next, conversionTo(view, like)) : next;
       return draw();
     },
     same: draw,
@@ -98,7 +109,7 @@ export function createCompare(parts) {
       pane.setBusy(busy);
       bar.setBusy(busy);
     },
-    failed: (error) => say(error.message),
+    failed: (error) => GONE.includes(Number(error.status)) ? refuse(error.message) : say(error.message),
     took: () => undefined,
   }, { isOn: parts.fetchesAhead });
 
@@ -108,152 +119,162 @@ export function createCompare(parts) {
     if (text) hideOver();
   }
 
-  /** The plot area in px of the stage. @param {PlotArea | null} area */
-  function shifted(area) {
-    const frame = element('plot-frame');
-    return area && { ...area, left: area.left + frame.offsetLeft, top: area.top + frame.offsetTop };
+  /** What was chosen cannot be compared with: the page is as it was before. @param {string} sentence */
+  function refuse(sentence) {
+    const view = store.current();
+    if (!view) return;
+    const isBefore = good && good.compare !== view.compare && good.of === nameOf(view);
+    viewer.takeBackCompare(isBefore && good ? good : NOTHING);
+    status.note(sentence, 'compare');
   }
 
-  /** The same in the voxels of what is painted. @param {PlotArea | null} area @returns {PlotArea | null} */
-  function paintedArea(area) {
-    const box = shifted(area);
-    const under = painted && painted.under;
-    if (!box || !under) return box;
-    /** @param {Range} range @param {Along} along @returns {Range} */
-    const moved = ([from, to], along) => [placeIn(along, from), placeIn(along, to)];
-    return { ...box, x: moved(box.x, under.cols), y: moved(box.y, under.rows) };
+  /** The second picture is as large as the first, at the same height, with the same ticks. */
+  function beside() {
+    const main = plot.area();
+    const [frame, own] = [pane.frame, element('plot-frame')].map((one) => one.getBoundingClientRect());
+    if (!main || !laid || !frame.width) return null;
+    const free = frame.width - main.width;
+    const left = free > LEFT + RIGHT ? LEFT + (free - LEFT - RIGHT) / 2 : Math.max(free - RIGHT, LEAST_LEFT);
+    // Beside each other, or below.
+    const isBeside = frame.left >= own.right;
+    const top = main.top + (isBeside ? own.top - frame.top : 0);
+    const box = { ...main, left: Math.round(left), top };
+    return {
+      area: { ...box, x: moved(main.x, laid.cols), y: moved(main.y, laid.rows) },
+      pointed: { x: main.x, y: main.y },
+      marks: marksAt(plot.marks(), box),
+    };
   }
 
   /* Paint what there is; null where that is nothing yet. */
   function draw() {
     const view = store.current();
     const mapping = colors.current();
-    if (!view || !mapping || !cells || !laid) return null;
-    if (view.mode === 'side') return pane.paint(cells, mapping);
-    if (view.mode !== 'difference') return paintOver(cells, mapping, laid.exact ? null : laid);
+    if (!view || !mapping || !cells || !laid || !like || !view.compare) return null;
+    if (view.mode !== 'difference') showDifference(null);
+    const theirs = mappingBeside(view, like, mapping, cells);
+    if (view.mode === 'side') return pane.paint(cells, theirs);
+    if (view.mode !== 'difference') return over.paint(cells, theirs, laid.exact ? null : laid);
     const { drawn, covered } = machine.state();
-    const own = drawn && !covered && drawn.cells;
-    const isOfGrid = own && (!laid.exact || own.rows === cells.rows && own.cols === cells.cols);
-    const isOfSlice = own && isOfGrid && own.meta.selection === sliceOf(view, laid.exact ? cells : own);
-    const isAlike = isOfSlice && (own.step === 1 || own.meta.pool === cells.meta.pool);
-    if (isOfSlice && !isAlike) bar.say('They are pooled in different ways: zoom in to see the difference.');
+    const own = drawn && !covered && isOfView(drawn.request.view, view) ? drawn.cells : null;
+    const isOfGrid = own && (!laid.exact || isSameGrid(own, cells));
+    const isAlike = own && isOfGrid && (own.step === 1 || own.meta.pool === cells.meta.pool);
+    if (own && isOfGrid && !isAlike) bar.say('They are pooled in different ways: zoom in to see the difference.');
     // The picture's own values come when it rests.
+    over.setStale(!isAlike);
     if (!isAlike) {
-      hideOver();
+      if (!difference) hideOver();
       return null;
     }
-    const difference = differenceOf(own, laid.exact ? cells : onGrid(cells, own, laid));
-    const scale = differenceMapping(difference);
-    bar.showScale(scale);
-    return paintOver(difference, scale);
+    const isNew = !difference || difference.own !== own || difference.theirs !== cells;
+    const found = isNew ? differenceOf(own, laid.exact ? cells : onGrid(cells, own, laid)) : difference?.cells || own;
+    difference = { own, theirs: cells, cells: found };
+    const scale = differenceMapping(found, view);
+    const unit = differenceUnit(view, like);
+    bar.showHalf(view.difference, scale.hi, unit);
+    showDifference({ mapping: scale, cells: found, name: 'difference', unit });
+    return over.paint(found, scale);
   }
 
-  /** The selection of the first dataset for cells of either one: sliced dimensions of the second one may end before.
-   * @param {View} view @param {Cells} of */
-  function sliceOf(view, of) {
-    return of.meta.selection.split(',').map((item, d) =>
-      d === view.rows || d === view.cols ? item : String(view.position[d])
-    ).join(',');
-  }
-
-  /** @param {Cells} what @param {ColorMapping} mapping @param {Laid | null} [under] */
-  function paintOver(what, mapping, under = null) {
-    painted = { cells: what, mapping, under };
-    over.hidden = false;
-    const { rows, cols, step, rowStep, colStep, row0, col0 } = what;
-    const codes = what.pixels || codesOf(what, mapping);
-    const spent = canvas.paint(
-      { codes, overlay: null, transposed: false, rows, cols, step, rowStep, colStep, row0, col0 },
-      mapping,
-    );
-    placeOver(plot.area());
-    return spent;
+  /** What the colour bar is of: the difference, or null for the picture. @param {ReturnType<typeof plot.bar>} next */
+  function showDifference(next) {
+    if (!next) difference = null;
+    const now = plot.bar();
+    if (now?.cells !== next?.cells || now?.mapping.key !== next?.mapping.key) parts.showBar(next);
   }
 
   function hideOver() {
-    painted = null;
-    over.hidden = true;
-    shapes.node.classList.add('hidden');
-    canvas.clear();
+    showDifference(null);
+    over.hide();
   }
 
-  function drawShapes() {
-    const view = store.current();
-    const box = shifted(plot.area());
-    if (isOpen && painted && view && box) shapes.draw(tools.sketchOf(view), isTransposed(view), box);
-  }
-
-  /** Over the axes of the picture, as much of it as is to be seen. @param {PlotArea | null} area */
-  function placeOver(area) {
-    const view = store.current();
-    const box = shifted(area);
-    if (!view || !box) return;
-    const { mode } = view;
-    bar.placeHandle(mode === 'swipe' && painted ? box : null);
-    if (!painted) return;
-    canvas.draw(paintedArea(area));
-    shapes.node.classList.remove('hidden');
-    drawShapes();
-    over.style.opacity = mode === 'overlay' ? String(bar.share()) : '1';
-    over.style.clipPath = mode === 'swipe' ? 'inset(0 0 0 ' + 100 * bar.share() + '%)' : 'none';
-  }
-
-  /** Look the second dataset up. @param {View} view */
+  /** Look the second dataset up; the one before stays meanwhile. @param {View} view */
   async function find(view) {
     const name = view.compare;
     if (lookup === name) return;
     lookup = name;
-    const target = compared(name);
+    bar.setBusy(true);
     try {
-      if (!target) throw new Error('Choose a dataset to compare with.');
-      const { file, record, meaning } = await datasets.findTarget(target);
+      const { file, record, meaning } = await datasets.findTarget(compared(name) || { file: null, dataset: null });
       if (lookup !== name) return;
-      lookup = '';
       if (!record.browsable) throw new Error(record.dataset + ' has no slices to compare with.');
       const listed = datasets.version(file);
       const generation = versions.generationOf(file, record.dataset, listed);
+      leave();
       other = { name, found: { file, record, meaning, listed, generation } };
       schedule();
     } catch (thrown) {
-      if (store.current()?.compare === name) say(/** @type {Failure} */ (thrown).message);
+      if (lookup === name && store.current()?.compare === name) refuse(/** @type {Failure} */ (thrown).message);
+    } finally {
+      if (lookup === name) {
+        lookup = '';
+        bar.setBusy(false);
+      }
     }
   }
 
   /** @param {View} view */
   function update(view) {
     bar.show(view);
-    element('stage').dataset.compare = view.mode;
-    if (!other || other.name !== view.compare) {
+    if (!view.compare) {
       leave();
+      other = null;
+      arrange(null);
+      return;
+    }
+    if (!other || other.name !== view.compare) {
       find(view);
       return;
     }
     const { found } = other;
-    const { dataset, shape } = found.record;
+    const { dataset, shape, dtype } = found.record;
     const meaning = found.meaning || null;
-    laid = laidUnder(view, { shape, meaning });
-    const like = laid && viewLike(view, found);
-    const isAway = like && isOutside(like);
-    say(isAway ? 'There is nothing of ' + dataset + ' at this place.' : whyUnlike(view, dataset, { shape, meaning }));
-    if (!like || isAway) {
+    laid = laidUnder(view, { shape, meaning, dtype });
+    like = viewLike(view, found);
+    if (!laid || !like) {
+      refuse(whyUnlike(view, dataset, { shape, meaning, dtype }));
+      return;
+    }
+    const isColor = view.kind === 'color' || like.kind === 'color';
+    bar.allowDifference(!isColor);
+    if (isColor && view.mode === 'difference') {
+      viewer.takeBackCompare({ compare: view.compare, mode: MODES[0] });
+      status.note('Colours have no difference: they are shown side by side.', 'compare');
+      return;
+    }
+    if (good?.compare !== view.compare) status.clearNote('compare');
+    good = { compare: view.compare, mode: view.mode, of: nameOf(view) };
+    parts.onShown();
+    arrange(view.mode);
+    const isAway = isOutside(like);
+    say(isAway ? 'There is nothing of ' + dataset + ' at this place.' : '');
+    const isSide = view.mode === 'side';
+    title.textContent = titleOf(view, like);
+    if (isSide) hideOver();
+    else pane.clear();
+    pane.place(like, null, { counted: view });
+    if (isAway) {
       values.clear();
       pane.clear();
       cells = null;
       return;
     }
-    const isSide = view.mode === 'side';
-    if (isSide) hideOver();
-    else pane.clear();
-    pane.place(like, null, { counted: view });
     const { axis } = like;
-    if (axis !== null && like.position[axis] !== indexLike(view, like, axis)) {
+    if (axis !== null && view.axis !== null && like.position[axis] !== indexLike(view, like, view.axis, axis)) {
       const ends = like.position[axis] ? ' ends at slice ' : ' begins at slice ';
       bar.say(dataset + ends + like.position[axis] + ', which is shown.');
     }
     const pixels = pane.pixels();
     if (!isSide) values.update(like, cellsOf(view), requestedAt);
     else if (pixels) values.update(like, display.cellsBeside(like, pixels), requestedAt);
-    placeOver(plot.area());
+    over.place(plot.area());
+  }
+
+  /** How the page is laid out: one picture until there are two. @param {Mode | null} mode */
+  function arrange(mode) {
+    const { dataset } = element('stage');
+    title.hidden = mode === null;
+    if (dataset.compare !== (mode || 'none')) dataset.compare = mode || 'none';
   }
 
   /** As many as the picture has, which may be finer than its screen. @param {View} view */
@@ -266,8 +287,13 @@ export function createCompare(parts) {
     values.clear();
     pane.clear();
     hideOver();
+    say('');
+    bar.showValues('');
+    bar.placeHandle(null);
     cells = null;
+    stored = null;
     laid = null;
+    like = null;
   }
 
   function schedule() {
@@ -277,7 +303,7 @@ export function createCompare(parts) {
     clock.nextFrame(() => {
       due = false;
       const view = store.current();
-      if (isOpen && view && view.compare) update(view);
+      if (isOpen && view) update(view);
     });
   }
 
@@ -285,12 +311,16 @@ export function createCompare(parts) {
   function setOpen(open) {
     if (open === isOpen) return;
     isOpen = open;
-    if (open) element('views').append(bar.node, pane.node, over, shapes.node, bar.handle);
-    else {
+    if (open) {
+      arrange(null);
+      element('views').append(...nodes);
+      datasets.loadFiles().then(schedule, () => undefined);
+    } else {
       leave();
       other = null;
+      good = null;
       lookup = '';
-      [bar.node, pane.node, over, shapes.node, bar.handle].forEach((node) => node.remove());
+      nodes.forEach((node) => node.remove());
       delete element('stage').dataset.compare;
     }
   }
@@ -299,12 +329,22 @@ export function createCompare(parts) {
     schedule,
     setOpen,
     /** @param {PlotArea | null} area */
-    onPlaced: (area) => isOpen && placeOver(area),
+    onPlaced: (area) => {
+      if (!isOpen) return;
+      if (store.current()?.mode === 'side') pane.layOut();
+      over.place(area);
+    },
+    focus: () => bar.focus(),
     /** Both values under the pointer, whose place the second picture marks. @param {number} row @param {number} col */
     onHover: (row, col) => {
       if (!isOpen) return;
-      const own = machine.state().drawn?.cells || null;
-      bar.showValues(own, cells, row, col, laid);
+      const drawn = machine.state().drawn;
+      const view = store.current();
+      const own = drawn && drawn.cells;
+      const sides = view && own && stored && like
+        ? { own: { view, cells: own }, theirs: { view: like, cells: stored } }
+        : null;
+      bar.showValues(sides && laid ? valuesText(sides.own, sides.theirs, row, col, laid) : '');
       pane.mark(own && laid && pointIn(own, row, col, laid));
     },
     onUnhover: () => isOpen && pane.mark(null),
@@ -319,6 +359,27 @@ export function createCompare(parts) {
     },
     onKey: bar.onKey,
     panes: () => [pane],
-    painted: () => painted,
+    painted: over.painted,
   };
+}
+
+/** @param {View} view */
+const nameOf = ({ file, dataset }) => file + '|' + dataset;
+
+/** Whether a picture is of the slice of a view. @param {View} drawn @param {View} view */
+function isOfView(drawn, view) {
+  return drawn.generation === view.generation && drawn.rows === view.rows && drawn.cols === view.cols &&
+    view.position.every((at, d) => d === view.rows || d === view.cols || at === drawn.position[d]);
+}
+
+/** @param {Cells} a @param {Cells} b */
+const isSameGrid = (a, b) =>
+  (/** @type {const} */ (['rows', 'cols', 'row0', 'col0', 'rowStep', 'colStep'])).every((key) => a[key] === b[key]);
+
+/** What stands over the first picture. @param {View} view @param {View} other */
+function titleOf(view, other) {
+  const [own, theirs] = titlesOf(view, other);
+  if (view.mode === 'side') return own;
+  if (view.mode === 'difference') return own + ' − ' + theirs;
+  return view.mode === 'swipe' ? own + ' | ' + theirs : theirs + ' over ' + own;
 }

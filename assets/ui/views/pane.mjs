@@ -16,6 +16,7 @@ import { tickMarks } from './ticks.mjs';
 /** @import { View } from '../../model/view.mjs' */
 /** @import { Range } from '../../model/viewport.mjs' */
 /** @import { Tools } from '../tools.mjs' */
+/** @import { Mark } from './ticks.mjs' */
 
 /**
  * @typedef {object} PaneEvents
@@ -28,6 +29,11 @@ import { tickMarks } from './ticks.mjs';
  * @property {() => View | null} drawn Whose plane shapes are drawn on; null where it is not on the screen.
  *
  * @typedef {Parameters<typeof areaOf>[3]} Layout
+ * @typedef {object} Arrangement
+ * @property {PlotArea} area
+ * @property {Pick<PlotArea, 'x' | 'y'>} pointed Its voxels in those of the view in which they count.
+ * @property {Mark[]} marks
+ *
  * @typedef {ReturnType<typeof createPane>} Pane
  * @typedef {{row: number, col: number}} Voxel
  */
@@ -36,10 +42,11 @@ const WHEEL_STEP = 60;
 const WHEEL_ZOOM = 0.0022;
 const PAGE_STEP = 10;
 
-/** `title` is what stands over a picture that has no slider of its own; without it, which slice it is.
+/** `title` is what stands over a picture that has no slider of its own; without it, which slice it is. `arrange` says where the
+ * picture lies in its frame and what is marked at it, where that is not by its own shape.
  * @param {string} id @param {Pick<Tools, 'attach' | 'sketchOf'>} tools @param {PaneEvents} on
- * @param {((view: View) => string) | null} [title] */
-export function createPane(id, tools, on, title = null) {
+ * @param {((view: View) => string) | null} [title] @param {() => Arrangement | null} [arrange] */
+export function createPane(id, tools, on, title = null, arrange = () => null) {
   const node = made('section', { id, className: 'pane', tabIndex: 0 });
   node.setAttribute('role', 'group');
   const name = made('div', { className: 'pane-name' });
@@ -74,6 +81,8 @@ export function createPane(id, tools, on, title = null) {
   let tickText = '';
   /** @type {Layout} */
   let layout;
+  /** @type {Arrangement | null} */
+  let arranged = null;
 
   /** The plane as it is requested: ticks, crosshair and slider follow at once, what is painted lies where the axes have it.
    * @param {View} next @param {Voxel | null} point @param {{counted?: View, layout?: Layout}} [how] */
@@ -99,7 +108,8 @@ export function createPane(id, tools, on, title = null) {
 
   function layOut() {
     if (!view) return;
-    area = areaOf(view, size(), aspectOf(view), layout);
+    arranged = arrange();
+    area = arranged?.area || areaOf(view, size(), aspectOf(view), layout);
     if (!area) return;
     canvas.draw(area);
     const box = area;
@@ -110,7 +120,7 @@ export function createPane(id, tools, on, title = null) {
       width: box.width + 'px',
       height: box.height + 'px',
     });
-    const marks = tickMarks(axesOf(view).axes, box);
+    const marks = arranged?.marks || tickMarks(axesOf(view).axes, box);
     const text = JSON.stringify(marks);
     if (text === tickText) return;
     tickText = text;
@@ -130,13 +140,14 @@ export function createPane(id, tools, on, title = null) {
 
   /** The area in the voxels of `base`. @returns {PlotArea | null} */
   function pointed() {
-    return area && base && base !== view ? { ...area, ...rangesOf(base) } : area;
+    return area && base && base !== view ? { ...area, ...(arranged?.pointed || rangesOf(base)) } : area;
   }
 
   function label() {
     if (!view) return;
     if (title) {
       name.textContent = title(view);
+      name.title = view.dataset + ' of ' + view.file;
       node.setAttribute('aria-label', title(view));
       return;
     }
@@ -280,8 +291,10 @@ export function createPane(id, tools, on, title = null) {
 
   return {
     node,
+    frame,
     band,
     place,
+    layOut,
     mark,
     paint,
     recolor,

@@ -4,6 +4,7 @@ import { axisTicks, axisTitle } from '../../model/axes.mjs';
 import { roundTicks } from '../../model/colorbar.mjs';
 /** @import { Axis } from '../../model/axes.mjs' */
 /** @import { PlotArea } from '../../model/pinch.mjs' */
+/** @import { AxisMarks } from '../../render/plot.mjs' */
 /** @import { Range } from '../../model/viewport.mjs' */
 
 /** @typedef {{className: string, left: number, top: number, text: string}} Mark In px of the frame. */
@@ -32,6 +33,20 @@ export function tickMarks([rows, cols], area) {
     })),
     { className: 'title-x', left: left + width / 2, top: top + height + BELOW, text: axisTitle(cols) },
     { className: 'title-y', left: left - BESIDE, top: top + height / 2, text: axisTitle(rows) },
+  ];
+}
+
+/** The ticks and titles of another picture, on one of its size. @param {{x: AxisMarks, y: AxisMarks}} marks
+ * @param {Pick<PlotArea, 'left' | 'top' | 'width' | 'height'>} area @returns {Mark[]} */
+export function marksAt({ x, y }, { left, top, width, height }) {
+  const titles = [
+    { className: 'title-x', left: left + width / 2, top: top + height, text: x.title },
+    { className: 'title-y', left, top: top + height / 2, text: y.title },
+  ];
+  return [
+    ...x.ticks.map(({ at, text }) => ({ className: 'tick-x', left: left + at, top: top + height, text })),
+    ...y.ticks.map(({ at, text }) => ({ className: 'tick-y', left, top: top + at, text })),
+    ...titles.filter(({ text }) => text),
   ];
 }
 
