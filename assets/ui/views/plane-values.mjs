@@ -165,12 +165,13 @@ export function createPlaneValues({ api, clock, telemetry, viewerId, bandwidth }
   /** @param {ValuesRequest} request @param {Cells} cells @param {Origin | SliceAnswer} answer */
   function show(request, cells, answer) {
     const spent = on.paint(cells);
+    // The view may have changed in what these values do not depend on, or its colours may be on their way.
+    if (request.key === asked?.key) planAhead();
     if (!spent) return;
     drawn = request;
     on.busy(loader.isBusy());
     telemetry.painted(Object.assign({ beside: true }, request), answer, spent, clock.now())
       .then(({ perceived }) => on.took(request.axis, perceived));
-    if (request === asked) planAhead();
   }
 
   /** @param {string} key @param {Kept} entry */
