@@ -187,11 +187,13 @@ export function start(config) {
   });
   const canvas = createCanvas({ area: () => plot.area() });
   const patch = createPlotlyPatch({ lut: canvas.lut });
+  /** @param {View} view */
+  const most = (view) => views.mostOf(view);
   const plot = createPlot({
     canvas,
     patch,
     isCovered: () => machine.state().covered,
-    most: (view) => views.mostOf(view),
+    most,
     on: {
       zoom: (x, y) => viewer.setZoom(x, y),
       reset: () => viewer.showAll(),
@@ -215,13 +217,7 @@ export function start(config) {
     views.onColors();
   });
   const frames = createFrameCache();
-  const display = createDisplay({
-    config,
-    clock,
-    bandwidth,
-    onChange: () => picture.onScreenChange(),
-    most: (view) => views.mostOf(view),
-  });
+  const display = createDisplay({ config, clock, bandwidth, onChange: () => picture.onScreenChange(), most });
   const drawing = { clock, machine, loader, telemetry, plot, display, colors, player, pipeline, viewerId };
   const scrubber = createScrubber({
     ...drawing,

@@ -69,7 +69,7 @@ export function createDimensions({ on }) {
     });
     const field = made('input', {
       id: 'fixed-index-' + d,
-      className: 'dimension-index',
+      className: 'dimension-index number-field',
       inputMode: 'numeric',
       autocomplete: 'off',
       ariaLabel: 'Index along ' + name,

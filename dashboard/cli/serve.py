@@ -111,11 +111,17 @@ def member(settings: Settings, leave: Callable[[], None]) -> Iterator[None]:
     if settings.cluster is None:
         yield
         return
-    from dashboard.runtime.membership import Membership, card_of, join, open_nodes  # noqa: PLC0415
+    from dashboard.runtime.membership import (  # noqa: PLC0415
+        Membership,
+        card_of,
+        fingerprints_of,
+        join,
+        open_nodes,
+    )
 
     nodes, card = open_nodes(settings), card_of(settings, uuid.uuid4().hex, time.time())
     join(nodes, card)
-    membership = Membership(nodes, card, leave)
+    membership = Membership(nodes, card, leave, fingerprints_of(settings))
     membership.start()
     try:
         yield

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from pydantic import SecretStr
@@ -31,6 +32,8 @@ RENEW_S: Final = 1.0
 LEAVES_AFTER_S: Final = 6.0
 # Files whose fingerprints are compared.
 SAMPLE: Final = 32
+# After this time (s) a card has the fingerprints of files that were replaced: who joins then has the new ones.
+SAMPLE_EVERY_S: Final = 5.0
 
 # Settings by which answers, or who gets them, would differ.
 COMPARED: Final = (
@@ -65,7 +68,7 @@ def open_nodes(settings: Settings) -> Nodes:
 def card_of(settings: Settings, start: str, now: float) -> NodeCard:
     """The card of this machine; `SetupError` for roots that cannot be served."""
     served = served_roots(settings)
-    catalog = Catalog(served.paths, kinds=FileKinds(settings.file_patterns))
+    catalog = _catalog(settings)
     rights = digest(served.rights.sentences(), served.by_accounts)[:12]
     return NodeCard(
         name=settings.node_name,
@@ -84,7 +87,7 @@ def card_of(settings: Settings, start: str, now: float) -> NodeCard:
             for name in SECRETS
             if name != "cluster"
         },
-        files=_sample(catalog),
+        files=_fingerprints(catalog, _sample(catalog)),
     )
 
 
@@ -96,11 +99,23 @@ def _hashed(secret: SecretStr | None) -> str:
     return hashlib.scrypt(value, salt=b"lamella node", n=2**14, r=8, p=1, dklen=16).hex()
 
 
-def _sample(catalog: Catalog) -> dict[str, FileState]:
-    """The fingerprints of some files: the same ones on all machines that list the same."""
-    names = sorted((entry.file for entry in catalog.listed()[0]), key=digest)
+def _catalog(settings: Settings) -> Catalog:
+    return Catalog(served_roots(settings).paths, kinds=FileKinds(settings.file_patterns))
+
+
+def _sample(catalog: Catalog) -> list[str]:
+    """Some files: the same ones on all machines that list the same."""
+    return sorted((entry.file for entry in catalog.listed()[0]), key=digest)[:SAMPLE]
+
+
+def fingerprints_of(settings: Settings) -> Callable[[Iterable[str]], dict[str, FileState]]:
+    """A function that gives the fingerprints of files at its call, but of those that are gone."""
+    return partial(_fingerprints, _catalog(settings))
+
+
+def _fingerprints(catalog: Catalog, names: Iterable[str]) -> dict[str, FileState]:
     found: dict[str, FileState] = {}
-    for name in names[:SAMPLE]:
+    for name in names:
         with suppress(LamellaError):
             state = catalog.fingerprint(name)[1]
             found[name] = (state.inode, state.size, state.mtime_ns, state.ctime_ns)
@@ -140,29 +155,42 @@ def _reason(card: NodeCard, others: Iterable[NodeCard]) -> str | None:
 
 
 class Membership:
-    """Renews a card until `close`; calls `leave` some seconds after the machine was asked to leave."""
+    """Renews a card until `close`; calls `leave` some seconds after the machine was asked to leave.
+
+    `fingerprints` gives those of the card's files, which follow each `SAMPLE_EVERY_S`.
+    """
 
     def __init__(
         self,
         nodes: Nodes,
         card: NodeCard,
         leave: Callable[[], None],
+        fingerprints: Callable[[Iterable[str]], dict[str, FileState]],
         leaves_after_s: float = LEAVES_AFTER_S,
     ) -> None:
         self._nodes = nodes
         self._card = card
         self._leave = leave
         self._leaves_after_s = leaves_after_s
+        self._fingerprints = fingerprints
+        self._files = card.files
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="membership", daemon=True)
 
     def start(self) -> None:
-        """Renew from a thread of its own."""
+        """Renew from a thread of its own; storage that does not answer must not hold it up."""
         self._thread.start()
+        threading.Thread(target=self._follow_files, name="membership-files", daemon=True).start()
+
+    def _follow_files(self) -> None:
+        names = list(self._files)
+        while not self._stop.wait(SAMPLE_EVERY_S):
+            self._files = self._fingerprints(names)
 
     def _run(self) -> None:
         leaves_at = float("inf")
         while not self._stop.wait(RENEW_S):
+            self._card = self._card.model_copy(update={"files": self._files})
             self._nodes.renew(self._card)
             if not self._card.draining and self._nodes.is_asked_to_leave(self._card.name):
                 log.info("this machine was asked to leave: it finishes what it has begun")

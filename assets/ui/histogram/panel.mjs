@@ -22,6 +22,7 @@ import { drawChart } from '../../render/histogram/chart.mjs';
 import { element } from '../../render/dom.mjs';
 import { createControls } from './controls.mjs';
 import { createHandles } from './handles.mjs';
+import { histogramNodes } from './nodes.mjs';
 /** @import { Api } from '../../data/api.mjs' */
 /** @import { Clock } from '../../data/clock.mjs' */
 /** @import { SliceLoader } from '../../data/slice-loader.mjs' */
@@ -92,24 +93,8 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
   let waitMs = AGAIN_MS;
   let asking = new AbortController();
 
-  const node = document.createElement('section');
-  node.id = 'histogram';
-  node.setAttribute('aria-label', 'Histogram and contrast window');
-  const track = document.createElement('div');
-  track.className = 'track';
-  const chart = document.createElement('canvas');
-  chart.setAttribute('role', 'img');
-  track.append(chart);
-  const [above, below] = ['above', 'below'].map((name) => {
-    const text = document.createElement('div');
-    text.className = 'clipped ' + name;
-    return text;
-  });
-  const caption = document.createElement('button');
-  caption.type = 'button';
-  caption.className = 'scope';
-  caption.addEventListener('click', () => setScope(scope === 'slice' ? 'volume' : 'slice'));
-  node.append(above, track, below, caption);
+  const { node, track, chart, above, below, caption } = histogramNodes();
+  caption.addEventListener('click', () => plot.bar() || setScope(scope === 'slice' ? 'volume' : 'slice'));
 
   const handles = createHandles(track, {
     begin: () => hold(true),
@@ -301,7 +286,8 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
       : 'Of the volume: press for this slice';
     chart.setAttribute(
       'aria-label',
-      'Histogram of the ' + scope + ' from ' + [axis.lo, axis.hi].map(textOf).join(' to ') + ': ' + texts.below +
+      'Histogram of the ' + (bar ? bar.name : scope) + ' from ' + [axis.lo, axis.hi].map(textOf).join(' to ') + ': ' +
+        texts.below +
         ' below the window, ' + texts.above + ' above',
     );
   }

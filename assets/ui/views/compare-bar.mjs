@@ -34,7 +34,13 @@ export function createCompareBar(datasets, on) {
   const blend = made('input', { type: 'range', id: 'compare-blend', min: '0', max: '1', step: '0.01', value: '0.5' });
   blend.ariaLabel = 'How much of the second picture is seen';
   const scale = made('label', { className: 'compare-scale', title: 'The ends of the difference’s colours' });
-  const half = made('input', { type: 'text', id: 'compare-half', inputMode: 'decimal', autocomplete: 'off' });
+  const half = made('input', {
+    type: 'text',
+    id: 'compare-half',
+    className: 'number-field',
+    inputMode: 'decimal',
+    autocomplete: 'off',
+  });
   half.ariaLabel = 'Window of the difference, from minus to plus this; empty for one by its values';
   const unit = made('span', {});
   scale.append('±', half, unit);

@@ -14,8 +14,7 @@ from dashboard.people.access import NO_SHARE, WRONG_PASSWORD, Access
 from dashboard.people.accounts import Accounts
 from dashboard.people.attempts import Client, Way
 from dashboard.people.audit import Audit
-from dashboard.people.bookmarks import Bookmarks
-from dashboard.people.people_calls import CALLS, PeopleCalls
+from dashboard.people.people_calls import PeopleCalls
 from dashboard.people.people_node import (
     COPY_LIMIT_S,
     FRESH_S,
@@ -68,22 +67,6 @@ class Link(PeopleNode):
         body = json.dumps({"call": name, "arguments": to_jsonable_python(given)})
         found: dict[str, Any] = json.loads(self._calls.answer(body.encode()))
         return found
-
-
-@pytest.fixture
-def tokens(store: PeopleStore, clock: Clock) -> Tokens:
-    return Tokens(store, clock)
-
-
-@pytest.fixture
-def shares(store: PeopleStore, clock: Clock) -> Shares:
-    return Shares(store, clock)
-
-
-@pytest.fixture
-def calls(store: PeopleStore, accounts: Accounts, tokens: Tokens, shares: Shares) -> PeopleCalls:
-    """What the machine with the file does for others."""
-    return PeopleCalls(store, accounts, tokens, shares, Bookmarks(lambda: store))
 
 
 @pytest.fixture
@@ -411,29 +394,3 @@ def test_the_last_use_of_a_token_is_written_once_a_minute(
     b.bearer(secret, CLIENT)
     assert link.asked.count("token_used") == 2
     assert b.tokens.listed()[0].used == tokens.listed()[0].used == clock()
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"[]",
-        b'{"call": "copied"}',
-        b'{"call": "answer", "arguments": {"body": ""}}',
-        b'{"call": "__init__", "arguments": {}}',
-        b'{"call": "copied", "arguments": {"known": 5}}',
-        b'{"call": "copied", "arguments": {"known": "", "more": 1}}',
-        b'{"call": "mark", "arguments": {}}',
-    ],
-)
-def test_what_is_no_call(calls: PeopleCalls, body: bytes) -> None:
-    with pytest.raises(BadRequest):
-        calls.answer(body)
-
-
-def test_every_method_is_a_call_with_a_type() -> None:
-    from dashboard.people.people_calls import answer_type
-
-    assert {"copied", "mark", "verified", "add_share", "remove_bookmark"} <= CALLS
-    for name in CALLS:
-        answer_type(name)

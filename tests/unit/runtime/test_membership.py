@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from dashboard.cli import lamella
-from dashboard.cluster.nodes import NodeCard, Nodes
+from dashboard.cluster.nodes import FileState, NodeCard, Nodes
 from dashboard.errors import SetupError
 from dashboard.runtime import membership as module
-from dashboard.runtime.membership import Membership, card_of, join, open_nodes
+from dashboard.runtime.membership import Membership, card_of, fingerprints_of, join, open_nodes
 from dashboard.settings import Settings
 from tests.conftest import unused_port
 from tests.redis_server import RedisServer
@@ -39,6 +39,10 @@ def card(server: RedisServer, data: Path, make_settings: Callable[..., Settings]
         return card_of(make_settings(**(known | given)), f"start of {name}", time.time())
 
     return make
+
+
+def unchanged(_: Iterable[str]) -> dict[str, FileState]:
+    return {}
 
 
 def test_machines_that_agree_are_together(nodes: Nodes, card: Card) -> None:
@@ -96,6 +100,35 @@ def test_other_files_under_one_name_are_refused(nodes: Nodes, card: Card, data: 
         join(nodes, card("b"))
 
 
+def test_who_joins_after_files_were_replaced_has_the_ones_of_the_others(
+    nodes: Nodes,
+    card: Card,
+    data: Path,
+    server: RedisServer,
+    make_settings: Callable[..., Settings],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SAMPLE_EVERY_S", 0.05)
+    monkeypatch.setattr(module, "RENEW_S", 0.05)
+    first = card("a")
+    join(nodes, first)
+    settings = make_settings(cluster=server.url, node="a", data=(str(data),))
+    member = Membership(nodes, first, lambda: None, fingerprints_of(settings))
+    member.start()
+    try:
+        replacement = data / "replacement"
+        replacement.write_bytes((data / "a.h5").read_bytes() + b"more")
+        replacement.replace(data / "a.h5")
+        end = time.monotonic() + 10.0
+        while nodes.cards()[0].files == first.files:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        join(nodes, card("b"))
+        assert [one.name for one in nodes.cards()] == ["a", "b"]
+    finally:
+        member.close()
+
+
 def test_two_machines_have_two_names_and_a_restart_takes_over(
     nodes: Nodes, card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,7 +136,7 @@ def test_two_machines_have_two_names_and_a_restart_takes_over(
     began = time.monotonic()
     join(nodes, card("a"))  # What was there is not renewed any more.
     assert time.monotonic() - began < 5.0
-    member = Membership(nodes, card("a"), lambda: None)
+    member = Membership(nodes, card("a"), lambda: None, unchanged)
     member.start()
     with pytest.raises(SetupError, match=r"Another machine is called a.*--node"):
         join(nodes, card("a"))
@@ -122,7 +155,7 @@ def test_secrets_are_not_in_the_store(nodes: Nodes, card: Card, server: RedisSer
 def test_a_machine_leaves_when_it_is_asked_to(nodes: Nodes, card: Card) -> None:
     join(nodes, card("a"))
     left = threading.Event()
-    member = Membership(nodes, card("a"), left.set, leaves_after_s=1.0)
+    member = Membership(nodes, card("a"), left.set, unchanged, leaves_after_s=1.0)
     member.start()
     nodes.ask_to_leave("a")
     end = time.monotonic() + 5.0
@@ -158,7 +191,7 @@ def test_commands_tell_about_machines(nodes: Nodes, card: Card, server: RedisSer
     assert "LAMELLA_MAX_CELLS is 67108864 on a and 5 on b." in different.output
     assert "No machine is called c; there are a, b." in str(run("drain", "c").exception)
     left = threading.Event()
-    member = Membership(nodes, card("a"), left.set, leaves_after_s=0.0)
+    member = Membership(nodes, card("a"), left.set, unchanged, leaves_after_s=0.0)
     member.start()
     ended = threading.Thread(target=lambda: left.wait(9.0) and member.close())
     ended.start()
@@ -180,7 +213,7 @@ def test_the_service_is_not_started_where_it_differs(
     nodes: Nodes, card: Card, server: RedisServer, data: Path, tmp_path: Path
 ) -> None:
     join(nodes, card("a", max_cells=5))
-    member = Membership(nodes, card("a", max_cells=5), lambda: None)
+    member = Membership(nodes, card("a", max_cells=5), lambda: None, unchanged)
     member.start()
     options = ["--port", str(unused_port()), "--cache-dir", str(tmp_path / "cache"), "--node", "b"]
     done = subprocess.run(
