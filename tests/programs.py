@@ -9,10 +9,12 @@ import pytest
 
 PACKAGES = {
     "haproxy": "haproxy",
+    "ip": "iproute2",
     "nginx": "nginx",
     "openssl": "openssl",
     "redis-server": "redis-server",
     "systemd-analyze": "systemd",
+    "tc": "iproute2",
 }
 
 # Where Debian has what is for root.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +30,33 @@ NAMES = ("a", "b", "c")
 TOKEN = "token of the machines".replace(" ", "-")
 
 
-class Cluster:
-    """The machines, each as `lamella serve`; `url` is that of the load balancer."""
+def open_to_all(cluster: Cluster, name: str) -> dict[str, str]:
+    """The settings of machines without sign-in."""
+    return {"LAMELLA_PUBLIC": "1"}
 
-    def __init__(self, folder: Path, redis: RedisServer, stack: ExitStack) -> None:
+
+class Cluster:
+    """The machines, each as `lamella serve`; `url` is that of the load balancer.
+
+    `settings` gives the variables of a machine, by its name, and `host` its address, by its number.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        redis: RedisServer,
+        stack: ExitStack,
+        names: tuple[str, ...] = NAMES,
+        settings: Callable[[Cluster, str], dict[str, str]] = open_to_all,
+        host: str = "127.0.0.1",
+    ) -> None:
         self.redis = redis
+        self._host = host
         self.folder = folder
+        self.names = names
         self._stack = stack
-        self.ports = {name: unused_port() for name in NAMES}
+        self._settings = settings
+        self.ports = {name: unused_port() for name in names}
         self._port = unused_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.servers: dict[str, Server] = {}
@@ -43,19 +65,23 @@ class Cluster:
             folder / "data" / "volume.h5",
             volume=(self.values, {"chunks": CHUNKS, "compression": "gzip"}),
         )
-        for name in NAMES:
+        for name in names:
             self.start(name)
         self._balancer = stack.enter_context(ExitStack())
         self._start_balancer()
 
     def _start_balancer(self) -> None:
         self._balancer.enter_context(
-            haproxy.running(self.folder / "haproxy", self._port, self.ports)
+            haproxy.running(self.folder / "haproxy", self._port, self.ports, self._host)
         )
-        self.wait_for(NAMES)
+        self.wait_for(self.names)
+
+    def end_balancer(self) -> None:
+        """End the load balancer."""
+        self._balancer.close()
 
     def restart_balancer(self) -> None:
-        """End the load balancer and start it anew."""
+        """End the load balancer, if it runs, and start it anew."""
         self._balancer.close()
         self._start_balancer()
 
@@ -73,11 +99,12 @@ class Cluster:
         environment = {
             "LAMELLA_CLUSTER": self.redis.url,
             "LAMELLA_NODE": name,
+            "LAMELLA_HOST": self._host.format(self.names.index(name) + 1),
             "LAMELLA_BALANCER": self.url,
             "LAMELLA_NODE_TOKEN": TOKEN,
             "LAMELLA_WEB_PROCESSES": "1",
             "LAMELLA_CHILDREN": "1",
-            "LAMELLA_PUBLIC": "1",
+            **self._settings(self, name),
         }
         data = str(self.folder / "data")
         self.servers[name] = self._stack.enter_context(
@@ -86,9 +113,8 @@ class Cluster:
 
     def kill(self, name: str) -> None:
         """End a machine as a power cut does."""
-        process = self.servers[name].process
-        process.kill()
-        process.wait(10.0)
+        self.signal(name, signal.SIGKILL)
+        self.servers[name].process.wait(10.0)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to all processes of a machine."""
@@ -120,8 +146,17 @@ class Cluster:
 
     def slice(self, index: int, **more: str) -> tuple[int, Any, bytes]:
         """A slice across the first axis, as the page asks for it."""
-        asked = {"file": FILE, "dataset": DATASET, "selection": f"{index},:,:"}
-        return self.get("/api/v1/slice", **asked, slab=slab(index), **more)
+        return self.get("/api/v1/slice", **self.asked(index), **more)
+
+    @staticmethod
+    def asked(index: int) -> dict[str, str]:
+        """The query of a slice across the first axis."""
+        return {
+            "file": FILE,
+            "dataset": DATASET,
+            "selection": f"{index},:,:",
+            "slab": slab(index),
+        }
 
     def stats(self, **query: str) -> dict[str, Any]:
         """The figures of all machines."""
@@ -135,13 +170,70 @@ def slab(index: int) -> str:
     return slab_of(FILE, DATASET, {0: index}, CHUNKS)
 
 
+class Load:
+    """Viewers that look at slices all the time, and what they got."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._stop = threading.Event()
+        self.statuses: Counter[int] = Counter()
+        self.lost: list[str] = []
+        # Of each slice: when it was there, how long it took (s), and the machine that it is from.
+        self.answers: list[tuple[float, float, str]] = []
+
+    @property
+    def longest_s(self) -> float:
+        """The longest wait."""
+        return max((took for _, took, _ in self.answers), default=0.0)
+
+    def view(self, viewer: int) -> None:
+        """Look at slices until the end."""
+        index = viewer * 37
+        while not self._stop.wait(0.03):
+            index += 1
+            began = time.monotonic()
+            try:
+                found = self._cluster.slice(index % SHAPE[0], viewer=f"load{viewer}")
+                status, headers, body = found
+            except urllib3.exceptions.HTTPError as error:
+                # Cut off in its body, which the page repeats once.
+                self.lost.append(repr(error))
+                continue
+            now = time.monotonic()
+            self.statuses[status] += 1
+            if status == 200:
+                self.answers.append((now, now - began, headers["X-Served-By"]))
+                assert len(body) == SHAPE[1] * SHAPE[2] * 2
+
+    @contextmanager
+    def running(self, viewers: int = 4) -> Iterator[None]:
+        """Look at slices within a block."""
+        with ThreadPoolExecutor(viewers) as pool:
+            done = [pool.submit(self.view, viewer) for viewer in range(viewers)]
+            try:
+                yield
+            finally:
+                self._stop.set()
+            for one in done:
+                one.result()
+
+
+def eventually(holds: Callable[[], bool], within_s: float) -> float:
+    """How long it took until something holds (s)."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < within_s
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
 def descendants(pid: int) -> list[int]:
     """A process and all that it has started."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(found for child in children for found in descendants(int(child)))]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("cluster")
     (folder / "data").mkdir()

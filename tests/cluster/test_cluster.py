@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,72 +18,21 @@ import urllib3
 from click.testing import CliRunner
 
 from dashboard.cli import lamella
-from tests import certificates, haproxy
-from tests.cluster.conftest import CHUNKS, NAMES, SHAPE, Cluster
-from tests.programs import needed
+from tests import certificates, haproxy, nginx
+from tests.cluster.conftest import (
+    CHUNKS,
+    NAMES,
+    SHAPE,
+    TOKEN,
+    Cluster,
+    Load,
+    eventually,
+)
 
 pytestmark = pytest.mark.cluster
 
 OUT_WITHIN_S = 3.0
 TAKEN_OVER_S = 10.0
-
-
-def eventually(holds: Callable[[], bool], within_s: float) -> float:
-    """How long it took until something holds (s)."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < within_s
-        time.sleep(0.1)
-    return time.monotonic() - began
-
-
-class Load:
-    """Viewers that look at slices all the time, and what they got."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._stop = threading.Event()
-        self.statuses: Counter[int] = Counter()
-        self.lost: list[str] = []
-        self.longest_s = 0.0
-
-    def view(self, viewer: int) -> None:
-        index = viewer * 37
-        while not self._stop.wait(0.03):
-            index += 1
-            began = time.monotonic()
-            try:
-                status, _, body = self._cluster.slice(index % SHAPE[0], viewer=f"load{viewer}")
-            except urllib3.exceptions.HTTPError as error:
-                # Cut off in its body, which the page repeats once.
-                self.lost.append(repr(error))
-                continue
-            self.longest_s = max(self.longest_s, time.monotonic() - began)
-            self.statuses[status] += 1
-            if status == 200:
-                assert len(body) == SHAPE[1] * SHAPE[2] * 2
-
-    @contextmanager
-    def running(self, viewers: int = 4) -> Iterator[None]:
-        with ThreadPoolExecutor(viewers) as pool:
-            done = [pool.submit(self.view, viewer) for viewer in range(viewers)]
-            try:
-                yield
-            finally:
-                self._stop.set()
-            for one in done:
-                one.result()
-
-
-def test_the_configuration_is_valid_as_it_is_documented(tmp_path: Path) -> None:
-    certificate = certificates.make(tmp_path)
-    both = tmp_path / "both.pem"
-    both.write_bytes(certificate.certfile.read_bytes() + certificate.keyfile.read_bytes())
-    text = haproxy.demo().CONFIGURATION.read_text()
-    assert text.count("/etc/haproxy/scans.example.pem") == 1
-    file = tmp_path / "haproxy.cfg"
-    file.write_text(text.replace("/etc/haproxy/scans.example.pem", str(both)))
-    subprocess.run([needed("haproxy"), "-c", "-q", "-f", str(file)], check=True)
 
 
 def test_slices_of_one_chunk_go_to_one_machine(cluster: Cluster) -> None:
@@ -98,6 +45,31 @@ def test_slices_of_one_chunk_go_to_one_machine(cluster: Cluster) -> None:
         np.testing.assert_array_equal(
             np.frombuffer(body, "<u2").reshape(SHAPE[1:]), cluster.values[index]
         )
+
+
+def test_nginx_sends_slices_of_one_chunk_to_one_machine_too(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    text = nginx.several(f"127.0.0.1:{port}" for port in cluster.ports.values())
+    # The machines are not below a prefix here.
+    text = re.sub(r"    location = /lamella \{.*?\}\n", "", text, flags=re.DOTALL)
+    text = text.replace("/lamella/", "/")
+    header = "add_header X-Upstream $upstream_addr always;"
+    text = text.replace("    proxy_http_version", f"    {header}\n    proxy_http_version")
+    certificate = certificates.make(tmp_path)
+    owners = set()
+    with nginx.running(tmp_path / "nginx", None, certificate, text) as proxy:
+        pool = urllib3.PoolManager(ssl_context=certificate.client_context())
+        url = f"https://localhost:{proxy.https}/api/v1/slice"
+        for first in range(0, SHAPE[0], CHUNKS[0]):
+            answers = [
+                pool.request("GET", url, fields=cluster.asked(first + more)) for more in (0, 1, 2)
+            ]
+            assert [one.status for one in answers] == [200, 200, 200]
+            (owner,) = {one.headers["X-Upstream"] for one in answers}
+            owners.add(owner)
+        pool.clear()
+    assert owners == {f"127.0.0.1:{port}" for port in cluster.ports.values()}
 
 
 def test_fifty_requests_for_one_cold_slice_are_one_decode(cluster: Cluster) -> None:
@@ -269,6 +241,27 @@ def test_planted_rows_and_a_full_store_fail_no_slice(cluster: Cluster) -> None:
         eventually(lambda: len(cluster.stats()["processes"]) == 6, 10.0)
     assert set(load.statuses) == {200}
     assert not load.lost
+
+
+def test_a_volume_is_warmed_where_its_slices_will_be_asked_for(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cluster.replace_file()
+    given = {"CLUSTER": cluster.redis.url, "BALANCER": cluster.url, "NODE_TOKEN": TOKEN}
+    for name, value in given.items():
+        monkeypatch.setenv(f"LAMELLA_{name}", value)
+    volume, root = cluster.folder / "data" / "volume.h5", cluster.folder / "data"
+    options = ["--cluster", "--root", str(root), "--cache-dir", str(tmp_path / "cache")]
+    count = SHAPE[0] // CHUNKS[0]
+    for decoded in (count, 0):
+        done = CliRunner().invoke(lamella, ["warm", *options, str(volume)])
+        assert done.exit_code == 0, done.exception
+        assert f"{count} of {count} bricks of data/volume.h5, /volume are in" in done.output
+        assert f"; {decoded} decoded now" in done.output
+    for index in range(0, SHAPE[0], CHUNKS[0]):
+        _, headers, _ = cluster.slice(index)
+        assert headers["Cache-Status"].startswith("bricks; hit"), headers["Cache-Status"]
+    assert not list((tmp_path / "cache" / "bricks").glob("*/*"))
 
 
 def test_the_demo_shows_three_machines(tmp_path: Path, free_port: int) -> None:
