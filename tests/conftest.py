@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import select
 import shutil
 import signal
 import socket
@@ -14,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +163,7 @@ def serving(folder: Path, port: int, *arguments: str, **environment: str) -> Ite
         )
     assert process.stdout is not None
     try:
-        ready, _, _ = select.select([process.stdout], [], [], START_WITHIN_S)
+        ready = wait([process.stdout], START_WITHIN_S)
         line = process.stdout.readline() if ready else ""
         assert "ready" in line, f"the server did not start: {line!r}"
         yield Server(f"http://127.0.0.1:{port}", process, log, line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,7 @@ def free_port() -> int:
 def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     assert process.stdout is not None
     deadline = time.monotonic() + START_WITHIN_S
-    ready, _, _ = select.select([process.stdout], [], [], START_WITHIN_S)
+    ready = wait([process.stdout.fileno()], START_WITHIN_S)
     if not ready or not process.stdout.readline():
         lines = log.read_text(errors="replace").strip().splitlines()
         raise SetupError(

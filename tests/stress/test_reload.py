@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import pty
-import select
 import shutil
 import signal
 import ssl
@@ -16,6 +15,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -312,16 +312,16 @@ def test_a_terminal_that_is_closed_ends_the_server(volume: Path, tmp_path: Path)
         os.execv(sys.executable, [sys.executable, "-m", "dashboard", "serve", *arguments])
     said = b""
     while b"ready at" not in said:
-        assert select.select([terminal], [], [], 2 * WITHIN_S)[0]
+        assert wait([terminal], 2 * WITHIN_S)
         said += os.read(terminal, 4096)
     descriptor = os.pidfd_open(pid)
     # From the shell's point of view: a reload as long as the terminal is there.
     os.kill(pid, signal.SIGHUP)
     while b"web processes answer now" not in said:
-        assert select.select([terminal], [], [], 4 * WITHIN_S)[0]
+        assert wait([terminal], 4 * WITHIN_S)
         said += os.read(terminal, 4096)
     os.close(terminal)
-    assert select.select([descriptor], [], [], 2 * WITHIN_S)[0], "the server goes on"
+    assert wait([descriptor], 2 * WITHIN_S), "the server goes on"
     os.close(descriptor)
     os.waitpid(pid, 0)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import select
 import signal
 import subprocess
 import time
@@ -14,6 +13,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +68,7 @@ def watched(pids: list[int]) -> Iterator[Callable[[], list[int]]]:
     descriptors = {pid: os.pidfd_open(pid) for pid in pids}
 
     def left() -> list[int]:
-        return [
-            pid
-            for pid, descriptor in descriptors.items()
-            if not select.select([descriptor], [], [], WITHIN_S)[0]
-        ]
+        return [pid for pid, descriptor in descriptors.items() if not wait([descriptor], WITHIN_S)]
 
     try:
         yield left
