@@ -15,7 +15,7 @@ from dashboard.time_slice import respond_in_short_slices
 T = TypeVar("T")
 
 # Threads in all, as a multiple of those that are ready. Each may have connections to the caches' databases open.
-MAX_THREADS_FACTOR = 5
+MAX_THREADS_FACTOR = 10
 
 
 class _RequestThread:

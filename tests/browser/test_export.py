@@ -82,6 +82,9 @@ def test_an_export_can_be_cancelled_and_fails_with_a_sentence(viewer: Any) -> No
     viewer.page.route(
         re.compile(r"/api/v1/export"), lambda route: route.fulfill(status=413, json=error)
     )
+    # Cancelling is a click beside the menu, which closes.
+    viewer.page.wait_for_selector("[data-export=npy]", state="hidden")
+    open_menu(viewer)
     viewer.page.click("[data-export=npy]")
     viewer.until("() => document.getElementById('export-text').textContent === 'That is too much.'")
     viewer.page.unroute_all()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import pytest
 
 from dashboard.blocking import about_to_block, about_to_queue
 from dashboard.errors import Busy
 from dashboard.http.request_threads import MAX_THREADS_FACTOR, RequestThreads
+from dashboard.settings import Settings
 
 WITHIN_S = 10.0
 
@@ -120,6 +121,32 @@ def test_a_thread_that_cannot_be_started_is_done_without(
 def test_threads_that_serve_no_requests_may_announce_waits() -> None:
     assert about_to_block()
     about_to_queue()
+
+
+def test_fifty_who_wait_for_one_decode_all_wait() -> None:
+    """As many as the default of threads has them all; the first of them would do it."""
+    release, results = threading.Event(), SimpleQueue[str]()
+
+    def work(item: str) -> None:
+        try:
+            about_to_queue()
+        except Busy as error:
+            results.put(error.message)
+            return
+        assert release.wait(WITHIN_S)
+        results.put(item)
+
+    threads = RequestThreads(Settings.model_fields["web_threads"].default, work)
+    threads.start()
+    try:
+        for number in range(50):
+            threads.put(f"{number}")
+        with pytest.raises(Empty):
+            results.get(timeout=0.3)
+    finally:
+        release.set()
+    assert {results.get(timeout=WITHIN_S) for _ in range(50)} == {f"{n}" for n in range(50)}
+    threads.stop()
 
 
 def test_who_would_queue_behind_others_is_refused_when_all_threads_wait() -> None:
