@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from dashboard.meaning.attributes import text
 from dashboard.meaning.model import Node
-from dashboard.meaning.names import LABELS
+from dashboard.meaning.names import LABELS, LATITUDE_UNITS, LONGITUDE_UNITS
 
 # Sides of a picture, and by how much the longer may be longer.
 SMALLEST_SIDE = 8
@@ -19,14 +19,25 @@ LONGEST_TO_SHORTEST = 64
 PROBED = 12
 NAMED = 256
 
-# Names of what serves other data: calibration, masks, edges of cells, axes; and of what has nothing to see.
+# Names of what serves other data: calibration, masks, uncertainties, edges of cells, axes; and of what has nothing
+# to see.
 _SERVES: Final = re.compile(
-    r"(^|[_\W])(lut|calib\w*|correction\w*|mask\w*|bad_?pixels?|flat_?fields?|flats?|darks?|background\w*|gain\w*|pedestals?"
-    r"|noise|weights?|bnds|bounds|vertices|edges|time\w*|timestamps?|lat|lon|latitude|longitude|thumbnail|preview|icon"
+    r"(^|[_\W])(lut|calib\w*|correction\w*|mask\w*|(bad|dead|hot)_?pixels?|(flat|dark|white)_?(fields?|images?|frames?)"
+    r"|flats?|darks?|whites?|open_?beams?|background\w*|bkgd?|gain\w*|pedestals?|bias"
+    r"|noise|weights?|errors?|err|uncertaint(y|ies)|variances?|std(dev|err)?|(quality|status)_?flags?|qc|qa|dq"
+    r"|bnds|bounds|vertices|edges"
+    r"|times?(?![ _]?(lapse|series|points?|frames?|resolved))|time_?(stamps?|bnds|bounds)"
+    r"|(nav_?|geo_?|x|t|u|v)?(lat|lon|latitude|longitude)s?|xlong|thumbnails?|previews?|icon"
     r"|nans?|const(ant)?s?|zeros|ones|empty|blank|dummy)"
     r"($|[_\W\d])",
     re.IGNORECASE,
 )
+# Names of pictures that others are compared with.
+_COMPARED: Final = re.compile(r"(^|[_\W])(references?|ref)($|[_\W\d])", re.IGNORECASE)
+# Words of a name such as `darkField`.
+_WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# Attributes with the names of variables that serve a variable: CF, chapters 3.4, 5, 7.1 to 7.4.
+_SERVED_BY: Final = ("coordinates", "bounds", "climatology", "ancillary_variables", "cell_measures")
 
 
 class Candidate(NamedTuple):
@@ -55,10 +66,11 @@ def choose_main(
     # By name only among the best, since that takes longest.
     large = nsmallest(NAMED, candidates, key=_rank)
     best = nsmallest(PROBED, large, key=_rank_by_name)
-    for candidate in best:
-        node = root.child(candidate.path)
-        if node is None or not _is_scale(node):
-            return candidate.path
+    nodes = [(candidate.path, root.child(candidate.path)) for candidate in best]
+    serving = {path for _, node in nodes if node is not None for path in _serving(node)}
+    for path, node in nodes:
+        if path not in serving and (node is None or not _is_scale(node)):
+            return path
     return best[0].path if best else None
 
 
@@ -85,13 +97,23 @@ def _rank(candidate: Candidate) -> tuple[int, float, int]:
 
 
 def _rank_by_name(candidate: Candidate) -> tuple[float, float, int]:
-    """As `_rank`, but labels come after pictures, and what serves other data after tables."""
+    """As `_rank`, but labels and references come after pictures, and what serves other data after tables."""
     kind, size, rank = _rank(candidate)
-    behind = 1.5 if _SERVES.search(candidate.path) else 0.5 if LABELS.search(candidate.path) else 0
+    name = _WORDS.sub("_", candidate.path)
+    beside = LABELS.search(name) or _COMPARED.search(name)
+    behind = 1.5 if _SERVES.search(name) else 0.5 if beside else 0
     return kind + behind, size, rank
 
 
+def _serving(node: Node) -> list[str]:
+    """Paths of the variables that serve this one, by its attributes."""
+    above = node.path.rpartition("/")[0]
+    names = (name for attribute in _SERVED_BY for name in text(node, attribute).split())
+    return [name if name.startswith("/") else f"{above}/{name}" for name in names]
+
+
 def _is_scale(node: Node) -> bool:
-    """Whether it is the axis of other datasets, or a table of colours."""
+    """Whether it is the axis of other datasets, their position on the Earth, or a table of colours."""
     is_scale = text(node, "CLASS") in ("DIMENSION_SCALE", "PALETTE")
-    return is_scale or "REFERENCE_LIST" in node.attrs
+    is_position = text(node, "units") in LATITUDE_UNITS | LONGITUDE_UNITS
+    return is_scale or is_position or "REFERENCE_LIST" in node.attrs

@@ -1,6 +1,7 @@
 """NeXus: default plots, signals and their axes.
 
-https://manual.nexusformat.org/datarules.html, https://manual.nexusformat.org/classes/base_classes/NXdata.html
+https://manual.nexusformat.org/datarules.html, https://manual.nexusformat.org/classes/base_classes/NXdata.html,
+https://manual.nexusformat.org/classes/applications/NXtomo.html
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def read(node: Node, draft: Draft) -> bool:
         for dimension, at in enumerate(texts(group, "default_slice")[: len(draft.shape)]):
             if at.strip().isdecimal():
                 draft.index[dimension] = int(at)
+    _projections(group, draft)
     return True
 
 
@@ -117,6 +119,16 @@ def _interpret(draft: Draft, how: str) -> None:
         draft.show_as(rank - 2, rank - 1)
     elif how == "spectrum" and rank >= 3:
         draft.hint_role(rank - 1, Role.SPECTRUM)
+
+
+def _projections(group: Node, draft: Draft) -> None:
+    """Of a tomography (NXtomo), the first picture is one of the sample, where `image_key` is 0."""
+    key = group.child("image_key")
+    keys = None if key is None else key.small_values()
+    if keys is not None and len(draft.shape) > 2 and keys.shape == draft.shape[:1]:
+        of_sample = (keys == 0).nonzero()[0]
+        if len(of_sample):
+            draft.index.setdefault(0, int(of_sample[len(of_sample) // 2]))
 
 
 def _pixels(detector: Node, draft: Draft) -> None:

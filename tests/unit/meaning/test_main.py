@@ -27,6 +27,28 @@ def main(root: MadeNode | None = None, **shapes: tuple[int, ...]) -> str | None:
         ({"column": (500, 1), "row": (1, 500)}, "/column"),
         ({"flatfield": (2000, 2000), "data": (5, 100, 100)}, "/data"),
         ({"entry__instrument__pixel_mask": (900, 900), "x": (50, 50)}, "/x"),
+        (
+            {
+                "exchange__data": (18, 60, 80),
+                "exchange__data_dark": (40, 60, 80),
+                "exchange__data_white": (50, 60, 80),
+                "exchange__theta": (18,),
+            },
+            "/exchange/data",
+        ),
+        ({"darkField": (90, 90), "openBeam1": (80, 80), "sample": (50, 50)}, "/sample"),
+        ({"reference": (90, 90), "moving": (50, 50)}, "/moving"),
+        ({"reference": (90, 90), "table": (1000, 3)}, "/reference"),
+        ({"a_quality_flag": (30, 40), "a_uncertainty": (30, 40), "t": (30, 40)}, "/t"),
+        ({"XLAT": (30, 40), "XLONG": (30, 40), "nav_lon": (30, 40), "zeta": (30, 40)}, "/zeta"),
+        ({"timelapse": (30, 40), "time_series": (50, 50), "time_bounds": (90, 90)}, "/time_series"),
+        (
+            {
+                "DataSet__TimePoint 0__Channel 0__Data": (10, 50, 50),
+                "Thumbnail__Data": (256, 1024),
+            },
+            "/DataSet/TimePoint 0/Channel 0/Data",
+        ),
         ({"pixel_mask": (900, 900)}, "/pixel_mask"),
         ({"time_bnds": (4000, 2), "lat_bnds": (100, 100), "tas": (20, 20)}, "/tas"),
         (
@@ -96,3 +118,19 @@ def test_the_legacy_style_marks_the_signal() -> None:
         children={"entry": MadeNode(attrs={"NX_class": "NXentry"}, children={"d": data})}
     )
     assert main(root, entry__d__a=(9, 9), entry__d__b=(9, 9)) == "/entry/d/b"
+
+
+def test_what_serves_a_variable_by_its_attributes_is_never_the_main_one() -> None:
+    shape = (20, 20)
+    root = MadeNode(
+        children={
+            "a": MadeNode(attrs={"units": "degrees_north"}, values=np.zeros(shape)),
+            "b": MadeNode(values=np.zeros(shape)),
+            "c": MadeNode(values=np.zeros(shape)),
+            "d": MadeNode(
+                attrs={"coordinates": "b a", "cell_measures": "area: c"}, values=np.zeros(shape)
+            ),
+        }
+    )
+    assert main(root, a=shape, b=shape, c=shape, d=shape) == "/d"
+    assert main(root, a=shape) == "/a"

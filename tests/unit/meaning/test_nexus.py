@@ -63,6 +63,17 @@ def test_nexus_interpretation_and_slice() -> None:
     assert (spectra["rows"], spectra["columns"]) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("keys", "index"), [([1, 1, 2, 2, 2, 0, 0, 1], 6), ([1, 1, 2, 2], 2), ([0, 0], 2)]
+)
+def test_the_first_picture_of_a_tomography_is_one_of_the_sample(
+    keys: list[int], index: int
+) -> None:
+    shape = (len(keys) if len(keys) > 2 else 5, 30, 40)
+    found = nexus(dataset(shape), {"image_key": MadeNode(values=np.array(keys))})
+    assert found["index"][0] == index
+
+
 def test_nexus_detector_has_pixel_sizes() -> None:
     def size(value: float) -> MadeNode:
         return MadeNode(attrs={"units": "um"}, values=np.array([value]))
