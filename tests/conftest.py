@@ -40,6 +40,9 @@ for ignored in (signal.SIGHUP, signal.SIGINT):
 # Folders of tests that are one unit of work each.
 LONG = ("tests/browser/", "tests/stress/")
 
+# Folders of tests that wait for other processes, which may be in vain on a machine that is busy.
+SECOND_ATTEMPT = (*LONG, "tests/contract/")
+
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -80,8 +83,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest units of work are first, so that both processes have something to do until the end."""
+    """The longest units of work are first, so that both processes have something to do until the end.
+
+    Tests of processes have a second attempt, and the summary has the error of the first one.
+    """
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    for item in items:
+        if item.nodeid.startswith(SECOND_ATTEMPT):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the errors of first attempts."""
+    for report in terminalreporter.stats.get("rerun", ()):
+        terminalreporter.section(f"first attempt of {report.nodeid}")
+        terminalreporter.write_line(report.longreprtext)
 
 
 @pytest.fixture(autouse=True)

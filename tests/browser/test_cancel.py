@@ -324,10 +324,11 @@ def test_back_from_a_lost_connection(make_viewer: Callable[..., Any]) -> None:
 
 def test_a_link_to_the_slice_that_keys_just_painted_ends_its_wait(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20")
-    viewer.page.keyboard.press("ArrowRight")
-    viewer.page.keyboard.press("ArrowLeft")
-    viewer.until("() => lamella.machine.state().covered && lamella.scrubber.isDone()")
-    viewer.switch(f"{SCAN}&axis=0&index=20")
+    link = [f"{SCAN}&axis=0&index=20", 20]
+    assert any(
+        viewer.settled().page.evaluate(script("cancel/link-on-canvas"), link) for _ in range(5)
+    )
+    viewer.settled()
     assert viewer.trace["meta"]["selection"] == "20,:,:"
 
 
