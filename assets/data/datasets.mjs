@@ -90,6 +90,15 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
     }
   }
 
+  /** Read the lists of files one after another, for what searches them; `go()` says before each whether to go on.
+   * @param {string[]} names @param {() => boolean} go */
+  async function loadAll(names, go) {
+    for (const name of names) {
+      if (!go()) return;
+      await loadFile(name).catch(() => undefined);
+    }
+  }
+
   /** The record of a dataset by any of its names. The list of its file may have it under another one, be cut, or take
    * long: unless it is there already, this one is requested, and the list arrives by itself.
    * @param {string} file @param {string} dataset @returns {Promise<DatasetRecord>} */
@@ -241,6 +250,7 @@ export function createDatasets(api, onChange, onListed, clock = browserClock) {
   return {
     loadFiles,
     loadFile,
+    loadAll,
     find,
     first,
     alternative,

@@ -79,7 +79,7 @@ export const KEYS = [
   {
     title: 'Page',
     keys: [
-      ['Ctrl + K', 'command palette: every action and file, datasets of opened files'],
+      ['Ctrl + K', 'command palette: every action and file, datasets of opened files or, if asked for, of all'],
       ['?', 'keys and gestures'],
       ['/', 'filter files and datasets: arrows choose, Enter opens, Escape ends'],
       ['arrows, Enter in the tree', 'move through files and datasets, and open one'],

@@ -6,7 +6,8 @@ import { filtered, rank } from './tree-filter.mjs';
 /**
  * @template A
  * @typedef {{kind: 'action', action: A} | {kind: 'open', file: string, dataset: string | null, label: string, meta: string}
- *   } Entry
+ *   | {kind: 'unread', files: string[], label: string}} Entry `unread`: files whose datasets are searched as well when it
+ *   is chosen.
  */
 
 const MOST_ACTIONS = 60;
@@ -38,8 +39,9 @@ export function found(text, actions, files, known) {
   const entry = (action) => ({ kind: 'action', action });
   if (!words.length) return actions.slice(0, MOST_ACTIONS).map(entry);
   const ranked = rankedActions(text, actions).slice(0, MOST_ACTIONS);
+  const nodes = filtered(text, files, known);
   /** @type {Entry<A>[]} */
-  const open = filtered(text, files, known).flatMap((node) =>
+  const open = nodes.flatMap((node) =>
     node.file !== undefined && ['file', 'dataset'].includes(node.kind)
       ? [{
         kind: /** @type {const} */ ('open'),
@@ -54,7 +56,11 @@ export function found(text, actions, files, known) {
   const [top] = open;
   const first = top?.kind === 'open' ? rank(words, top.label.toLowerCase()) : 0;
   const list = ranked.map(({ action }) => entry(action));
-  return first > best ? open.concat(list) : list.concat(open);
+  /** @type {Entry<A>[]} */
+  const more = nodes.flatMap(({ unread, label }) =>
+    unread ? [{ kind: /** @type {const} */ ('unread'), files: unread, label }] : []
+  );
+  return (first > best ? open.concat(list) : list.concat(open)).concat(more);
 }
 
 /** @param {string} text */

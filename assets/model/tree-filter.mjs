@@ -4,6 +4,8 @@ import { count, DatasetNode, fileNode, note } from './tree-nodes.mjs';
 /** @import { ListedDatasets, ListedFile, TreeNode } from './tree-nodes.mjs' */
 
 const MOST = 200;
+// Files that are read as well at once, when somebody asks for it.
+const MOST_READ = 100;
 
 /** How well a path matches: 0 for not at all, more for a better match.
  * @param {string[]} words In lower case. @param {string} path In lower case. @returns {number} */
@@ -47,14 +49,15 @@ export function filtered(text, files, known) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   /** @type {{rank: number, make: () => TreeNode}[]} */
   const found = [];
-  let unread = 0;
+  /** @type {string[]} */
+  const unread = [];
   for (const file of files) {
     const own = rank(words, file.file.toLowerCase());
     // A file before the datasets that match by its name alone.
     if (own) found.push({ rank: own + 0.5, make: () => fileNode(file.file, file, known) });
-    const list = known(file.file)?.list;
+    const { list, error } = known(file.file) || {};
     if (!list) {
-      unread += 1;
+      if (!error) unread.push(file.file);
       continue;
     }
     for (const record of list) {
@@ -73,9 +76,23 @@ export function filtered(text, files, known) {
   const shown = found.slice(0, MOST).map(({ make }) => make());
   if (found.length > MOST) shown.push(note('more', count(found.length - MOST) + ' more match; type more to see them'));
   if (!shown.length) shown.push(note('none', 'nothing matches'));
-  if (unread) {
-    const these = unread === 1 ? 'one file' : count(unread) + ' files';
-    shown.push(note('unread', 'the datasets of ' + these + ' that were not opened yet are not searched'));
-  }
+  if (unread.length) shown.push(unreadNode(unread));
   return shown;
+}
+
+/** What searches further files when it is chosen. @param {string[]} files @returns {TreeNode} */
+function unreadNode(files) {
+  const these = files.length === 1 ? 'one file' : count(files.length) + ' files';
+  const read = files.slice(0, MOST_READ);
+  const some = read.length < files.length
+    ? 'the first ' + read.length + ' of them'
+    : files.length === 1
+    ? 'it'
+    : 'them';
+  return {
+    value: 'n:unread',
+    label: 'not searched: the datasets of ' + these + ' that were not opened yet. Search ' + some + ' too',
+    kind: 'unread',
+    unread: read,
+  };
 }

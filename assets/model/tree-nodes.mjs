@@ -11,7 +11,7 @@ import { formatBytes } from './number-format.mjs';
  * @typedef {object} TreeNode
  * @property {string} value Names it.
  * @property {string} label
- * @property {'file' | 'folder' | 'group' | 'dataset' | 'refused' | 'note' | 'error'} kind
+ * @property {'file' | 'folder' | 'group' | 'dataset' | 'refused' | 'note' | 'error' | 'unread'} kind
  * @property {string} [file]
  * @property {string} [path] In the file.
  * @property {string} [meta] Beside the label.
@@ -19,6 +19,7 @@ import { formatBytes } from './number-format.mjs';
  * @property {() => TreeNode[]} [children]
  * @property {DatasetRecord} [record]
  * @property {string} [reason]
+ * @property {string[]} [unread] Files whose datasets are read as well when it is chosen.
  *
  * @typedef {{node: TreeNode, level: number}} Row
  * @typedef {{list: DatasetRecord[] | null, error: string | null, complete?: boolean}} ListedDatasets

@@ -18,8 +18,8 @@ export function createTreeFilter({ tree, showTree }) {
     else if (event.key === 'Enter') {
       // Otherwise it would keep the focus, as any field in use.
       field.blur();
-      tree.chooseMarked();
-      empty();
+      if (tree.chooseMarked()) empty();
+      else field.focus();
     } else if (event.key === 'Escape') empty();
     else return;
     event.preventDefault();

@@ -3,7 +3,7 @@
    press and release loses no click. */
 
 import { filtered } from '../model/tree-filter.mjs';
-import { above, canOpen, dataValue, fileNodes, unfolded } from '../model/tree-nodes.mjs';
+import { above, canOpen, count, dataValue, fileNodes, unfolded } from '../model/tree-nodes.mjs';
 import { element, setText } from '../render/dom.mjs';
 /** @import { Datasets, Target } from '../data/datasets.mjs' */
 /** @import { DatasetRecord } from '../model/view.mjs' */
@@ -179,7 +179,8 @@ export function createTree({ datasets, focus, isFailing, closeTree, onOpen, onCh
   function choose(node) {
     active = node.value;
     if (node.file && node.path) onChosen(node.file, node.path);
-    if (node.children) toggle(node);
+    if (node.unread) searchIn(node.unread);
+    else if (node.children) toggle(node);
     else if (node.record) chooseDataset(/** @type {string} */ (node.file), node.record);
     else drawRows();
   }
@@ -326,15 +327,22 @@ export function createTree({ datasets, focus, isFailing, closeTree, onOpen, onCh
     if (filter) focusRow(0, false);
   }
 
+  /** Read more files for the filter, until that is another. @param {string[]} files */
+  function searchIn(files) {
+    const text = filter;
+    setText('tree-message', 'Reading the datasets of ' + count(files.length) + ' more …');
+    datasets.loadAll(files, () => filter === text).finally(() => setText('tree-message', ''));
+  }
+
   /** Mark another row while the focus stays in the filter. @param {number} by */
   function step(by) {
     focusRow(Math.max(0, rows.findIndex(({ node }) => node.value === active)) + by, false);
   }
 
-  /* What Enter does in the filter: open the marked row, and for a file show it among all. */
+  /* What Enter does in the filter: open the marked row, and for a file show it among all; whether the filter has done. */
   function chooseMarked() {
     const row = rows.find(({ node }) => node.value === active) || rows[0];
-    if (!row) return;
+    if (!row) return true;
     if (row.node.children) {
       const { value, file, path } = row.node;
       setFilter('');
@@ -343,6 +351,7 @@ export function createTree({ datasets, focus, isFailing, closeTree, onOpen, onCh
       focusRow(rows.findIndex((other) => other.node.value === value));
       if (file && path) onChosen(file, path);
     } else choose(row.node);
+    return !row.node.unread;
   }
 
   function start() {
@@ -374,7 +383,7 @@ export function createTree({ datasets, focus, isFailing, closeTree, onOpen, onCh
 
 /** @param {TreeNode} node */
 function height(node) {
-  if (node.kind === 'note' || node.kind === 'error') return LINE + META;
+  if (['note', 'error', 'unread'].includes(node.kind)) return LINE + META;
   return LINE + (node.hasMeta ? META : 0) + (node.reason ? REASON : 0);
 }
 

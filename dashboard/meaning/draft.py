@@ -35,7 +35,8 @@ class Draft:
     """What is known of a dataset of `shape`; None and empty for what is not.
 
     `upright` says whether the coordinates of an axis grow upwards in a picture, `from_below` that the first row
-    belongs at the bottom whatever its coordinates.
+    belongs at the bottom whatever its coordinates. `spatial` has the dimensions whose steps are lengths
+    in one unit, known or not.
     """
 
     shape: tuple[int, ...]
@@ -45,6 +46,7 @@ class Draft:
     upright: dict[int, bool] = field(default_factory=dict)
     roles: dict[int, Role] = field(default_factory=dict)
     from_below: bool = False
+    spatial: set[int] = field(default_factory=set)
     kind: Kind | None = None
     picture: tuple[int, int] | None = None
     channels: int | None = None

@@ -12,7 +12,7 @@ NARROW = 16
 # A dimension shorter than the second longest by more than this factor is not of the picture.
 SHORTER = 2
 # Dimensions that are none of the picture where there are two others.
-_APART = (Role.CHANNEL, Role.SPECTRUM, Role.TIME)
+_APART = (Role.CHANNEL, Role.SPECTRUM, Role.TIME, Role.ANGLE)
 
 
 def choose_first_view(draft: Draft) -> None:

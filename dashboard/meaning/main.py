@@ -24,12 +24,14 @@ NAMED = 256
 _SERVES: Final = re.compile(
     r"(^|[_\W])(lut|calib\w*|correction\w*|mask\w*|(bad|dead|hot)_?pixels?|(flat|dark|white)_?(fields?|images?|frames?)"
     r"|flats?|darks?|whites?|open_?beams?|background\w*|bkgd?|gain\w*|pedestals?|bias"
-    r"|noise|weights?|errors?|err|uncertaint(y|ies)|variances?|std(dev|err)?|(quality|status)_?flags?|qc|qa|dq"
+    r"|noise|weights?|errors?|err|uncertaint(y|ies)|variances?|std(dev|err)?|flags?|qc|qa|dq"
     r"|bnds|bounds|vertices|edges"
     r"|times?(?![ _]?(lapse|series|points?|frames?|resolved))|time_?(stamps?|bnds|bounds)"
     r"|(nav_?|geo_?|x|t|u|v)?(lat|lon|latitude|longitude)s?|xlong|thumbnails?|previews?|icon"
-    r"|nans?|const(ant)?s?|zeros|ones|empty|blank|dummy)"
-    r"($|[_\W\d])",
+    r"|coord(inate)?s?|nans?|const(ant)?s?|zeros|ones|empty|blank|dummy)"
+    r"($|[_\W\d])"
+    # Indexes and other hidden groups of PyTables.
+    r"|(^|/)_[ip]_",
     re.IGNORECASE,
 )
 # Names of pictures that others are compared with.
@@ -91,9 +93,11 @@ def _rank(candidate: Candidate) -> tuple[int, float, int]:
     else:
         *_, shorter, longer = (1, 1, *sorted(candidate.shape))
         is_picture = shorter >= SMALLEST_SIDE and longer <= LONGEST_TO_SHORTEST * shorter
-        kind = 0 if is_picture else 1
-    # Of nearly one size and as many dimensions, the first is taken.
-    return kind, -round(log2(max(size, 1)), 1), sum(length > 1 for length in candidate.shape)
+        kind = 0 if is_picture else 1 if size >= SMALLEST_SIDE**2 else 2
+    # Of nearly one size and as many dimensions, complex values are taken, else the first.
+    larger = 0.01 if candidate.type.startswith("complex") else 0
+    size_rank = -round(log2(max(size, 1)), 1) - larger
+    return kind, size_rank, sum(length > 1 for length in candidate.shape)
 
 
 def _rank_by_name(candidate: Candidate) -> tuple[float, float, int]:

@@ -16,6 +16,7 @@ class Role(Enum):
     TIME = "time"
     CHANNEL = "channel"
     SPECTRUM = "spectrum"
+    ANGLE = "angle"
 
 
 _NAMES: Final = {
@@ -25,7 +26,9 @@ _NAMES: Final = {
     Role.Z: "z depth slice slices plane level lev altitude pressure plev section",
     Role.TIME: "t time times frame frames date datetime",
     Role.CHANNEL: "c ch channel channels rgb rgba color colour class classes label labels component components",
-    Role.SPECTRUM: "band bands wavelength wavenumber energy frequency spectral spectrum",
+    Role.SPECTRUM: "band bands wavelength wavelengths wavenumber wavenumbers energy energies frequency frequencies"
+    " spectral spectrum",
+    Role.ANGLE: "theta angle angles rotation_angle",
 }
 _ROLES: Final = {name: role for role, names in _NAMES.items() for name in names.split()}
 # Names of datasets that are labels of other data.

@@ -12,11 +12,13 @@ from dashboard.meaning.model import Meaning, Node
 from dashboard.meaning.names import LATITUDE_UNITS
 from dashboard.meaning.readers import (
     anndata,
+    beside,
     bigdataviewer,
     cf,
     dream3d,
     eiger,
     emd,
+    geometry,
     hyperspy,
     ilastik,
     image,
@@ -24,6 +26,7 @@ from dashboard.meaning.readers import (
     kinds,
     masks,
     matlab,
+    minc,
     nexus,
     nwb,
     odim,
@@ -62,7 +65,7 @@ READERS: Final[tuple[Reader, ...]] = (
         pytables,
         eiger,
     ),
-    *(odim, nwb, voxel_size, kinds, masks),
+    *(odim, nwb, minc, geometry, voxel_size, beside, kinds, masks),
 )
 DEFAULTS: Final = (nexus.default, anndata.default)
 
@@ -123,7 +126,7 @@ def _aspect(draft: Draft, rows: int, columns: int) -> float | None:
             return None
         steps.append((abs(axis["coordinates"]["step"]), units.size_of(axis["unit"])))
     (height, (kind, down)), (width, (other, along)) = steps
-    if kind is None or kind != other:
+    if kind != other or (kind is None and not {rows, columns} <= draft.spatial):
         return None
     aspect = height * down / (width * along)
     return aspect if isfinite(aspect) and aspect > 0 else None

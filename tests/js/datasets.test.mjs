@@ -121,6 +121,24 @@ Deno.test('where there are no pictures, what has rows is opened', async () => {
   assert.equal((await target(['a.h5', 'b.h5'], 'a.h5')).record.dataset, '/table');
 });
 
+Deno.test('lists of more files are read one after another, as long as they are wanted', async () => {
+  const asked = [];
+  const listing = (file) => {
+    asked.push(file);
+    return file === 'b.h5'
+      ? Promise.reject(new Error('damaged'))
+      : Promise.resolve({ datasets: [], complete: true, version: 'v' });
+  };
+  const datasets = createDatasets(
+    { json: () => Promise.resolve({ files: [] }), listing },
+    () => undefined,
+    () => undefined,
+  );
+  await datasets.loadAll(['a.h5', 'b.h5', 'c.h5', 'd.h5'], () => asked.length < 3);
+  assert.deepEqual(asked, ['a.h5', 'b.h5', 'c.h5']);
+  assert.equal(datasets.known('b.h5').error, 'damaged');
+});
+
 Deno.test('an object is asked for once, until its file is read again or the question failed', async () => {
   let asked = 0;
   let fails = false;

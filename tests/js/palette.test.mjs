@@ -20,7 +20,12 @@ const LISTS = {
   },
 };
 const search = (text) => found(text, ACTIONS, FILES, (file) => LISTS[file]);
-const named = (entry) => entry.kind === 'action' ? entry.action.title : entry.file + ' ' + entry.dataset;
+const named = (entry) =>
+  entry.kind === 'action'
+    ? entry.action.title
+    : entry.kind === 'unread'
+    ? 'unread ' + entry.files
+    : entry.file + ' ' + entry.dataset;
 
 Deno.test('actions are found by words, groups and letters, the best first', () => {
   const titles = (text) => rankedActions(text, ACTIONS).map(({ action }) => action.title);
@@ -36,9 +41,10 @@ Deno.test('without a text there are actions alone', () => {
 });
 
 Deno.test('files and datasets are found as well', () => {
-  assert.deepEqual(search('magma').map(named), ['run/scan.h5 /entry/magma', 'Colour scale: magma']);
-  assert.deepEqual(search('other').map(named), ['run/other.h5 null']);
-  assert.deepEqual(search('nothing of this'), []);
+  const unread = 'unread run/other.h5';
+  assert.deepEqual(search('magma').map(named), ['run/scan.h5 /entry/magma', 'Colour scale: magma', unread]);
+  assert.deepEqual(search('other').map(named), ['run/other.h5 null', unread]);
+  assert.deepEqual(search('nothing of this').map(named), [unread]);
 });
 
 Deno.test('modules add sources of actions, which are asked each time', () => {

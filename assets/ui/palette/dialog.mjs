@@ -13,7 +13,7 @@ import { createModal, make } from './modal.mjs';
 /**
  * @typedef {object} PaletteParts
  * @property {Actions} actions
- * @property {Pick<Datasets, 'files' | 'known' | 'loadFiles'>} datasets
+ * @property {Pick<Datasets, 'files' | 'known' | 'loadAll' | 'loadFiles'>} datasets
  * @property {Pick<Focus, 'focusPicture'>} focus
  * @property {Pick<Viewer, 'open'>} viewer
  */
@@ -48,11 +48,12 @@ export function createDialog({ actions, datasets, focus, viewer }) {
   /** @param {Entry<Action>} entry @param {number} index */
   function optionOf(entry, index) {
     const isAction = entry.kind === 'action';
+    const meta = isAction ? entry.action.group : entry.kind === 'open' ? entry.meta : '';
     const option = make(
       'li',
       { id: 'palette-option-' + index, role: 'option', className: 'palette-option' },
       make('span', { className: 'palette-name', textContent: isAction ? entry.action.title : entry.label }),
-      make('span', { className: 'palette-meta', textContent: isAction ? entry.action.group : entry.meta }),
+      make('span', { className: 'palette-meta', textContent: meta }),
     );
     const keys = isAction ? keysOf(entry.action.title) : '';
     if (keys) option.append(make('kbd', { textContent: keys }));
@@ -82,10 +83,24 @@ export function createDialog({ actions, datasets, focus, viewer }) {
   function choose(index) {
     const entry = entries[index];
     if (!entry) return;
+    if (entry.kind === 'unread') {
+      searchIn(entry.files);
+      return;
+    }
     node.close();
     // The focus is the picture's before an action moves it elsewhere.
     focus.focusPicture();
     setTimeout(() => entry.kind === 'action' ? entry.action.run() : viewer.open(targetOf(entry)), 0);
+  }
+
+  /** Read more files for what is typed, until that is another. @param {string[]} files */
+  async function searchIn(files) {
+    const text = field.value;
+    const isMeant = () => node.open && field.value === text;
+    count.textContent = 'Reading the datasets of ' + files.length + ' files …';
+    list.lastElementChild?.replaceChildren(make('span', { className: 'palette-name', textContent: count.textContent }));
+    await datasets.loadAll(files, isMeant);
+    if (isMeant()) draw();
   }
 
   /** @type {Record<string, () => void>} */

@@ -26,4 +26,5 @@ def read(node: Node, draft: Draft) -> bool:
         step = 1.0 if factors is None else float(factors[level, 2 - dimension])
         known = ruler((step - 1) / 2, step) if step > 0 and level else None
         draft.describe_axis(dimension, name, "px" if known else "", known)
+        draft.spatial.add(dimension)
     return True

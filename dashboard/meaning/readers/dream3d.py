@@ -48,3 +48,4 @@ def _geometry(geometry: Node, draft: Draft) -> None:
             step = float(spacing[2 - dimension])
             known = ruler(start + step / 2, step)
         draft.describe_axis(dimension, axis, "", known)
+        draft.spatial.add(dimension)

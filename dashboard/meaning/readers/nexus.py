@@ -46,7 +46,9 @@ def read(node: Node, draft: Draft) -> bool:
     """Signal, axes and interpretation of a dataset in an NXdata group, pixel sizes of one in an NXdetector."""
     group = node.parent
     kind = "" if group is None else text(group, "NX_class")
-    if group is None or (not kind and not texts(group, "signal") and "signal" not in node.attrs):
+    # Data Exchange (https://dxfile.readthedocs.io) has the axes of NeXus' former style without its classes.
+    is_old = "signal" in node.attrs or ":" in text(node, "axes")
+    if group is None or (not kind and not texts(group, "signal") and not is_old):
         return False
     draft.describe_value(text(node, "long_name") or text(group, "title"), text(node, "units"))
     _interpret(draft, text(node, "interpretation") or text(group, "interpretation"))
@@ -84,9 +86,8 @@ def _is_marked(node: Node) -> bool:
 
 def _is_signal(node: Node, group: Node) -> bool:
     """Whether the axes of a group are those of a dataset: of the signal, and of what has its shape."""
-    if name_of(node) in (text(group, "signal"), *texts(group, "auxiliary_signals")) or _is_marked(
-        node
-    ):
+    named = (text(group, "signal"), *texts(group, "auxiliary_signals"))
+    if name_of(node) in named or _is_marked(node) or ":" in text(node, "axes"):
         return True
     path = _signal(group)
     signal = None if path is None else group.child(path)
@@ -99,9 +100,13 @@ def _axes(node: Node, group: Node, draft: Draft) -> None:
     if len(named) == 1 and not (rank == 1 and group.child(named[0])):
         named = [one for one in re.split(r"[\[\],:\s]+", named[0]) if one]
     for position, name in enumerate(named):
-        axis = None if name == "." else group.child(name)
+        axis = group.child(name)
         dimensions = numbers(group, f"{name}_indices") or [position]
-        if axis is not None and len(dimensions) == 1 and 0 <= dimensions[0] < rank:
+        if len(dimensions) != 1 or not 0 <= dimensions[0] < rank or name == ".":
+            continue
+        if axis is None:
+            draft.describe_axis(int(dimensions[0]), name)
+        else:
             describe_by(draft, int(dimensions[0]), axis)
     # Opening all members may take long: those of a master are in a file each.
     is_legacy = not named and not texts(group, "signal")

@@ -59,6 +59,7 @@ def read(node: Node, draft: Draft) -> bool:
                 named = [unit]
             for dimension, size, start in zip(dimensions, sizes, starts, strict=True):
                 draft.describe_axis(dimension, "", named[0], ruler(start, size))
+                draft.spatial.add(dimension)
             return True
     return False
 

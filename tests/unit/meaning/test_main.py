@@ -38,6 +38,12 @@ def main(root: MadeNode | None = None, **shapes: tuple[int, ...]) -> str | None:
         ),
         ({"darkField": (90, 90), "openBeam1": (80, 80), "sample": (50, 50)}, "/sample"),
         ({"reference": (90, 90), "moving": (50, 50)}, "/moving"),
+        (
+            {"GridCoordinates__CoordinateX": (41, 31), "FlowSolution__p": (40, 30)},
+            "/FlowSolution/p",
+        ),
+        ({"transform": (3, 3), "points": (5000,)}, "/points"),
+        ({"df___i_table__index__indices": (4, 4000), "df__table": (4000,)}, "/df/table"),
         ({"reference": (90, 90), "table": (1000, 3)}, "/reference"),
         ({"a_quality_flag": (30, 40), "a_uncertainty": (30, 40), "t": (30, 40)}, "/t"),
         ({"XLAT": (30, 40), "XLONG": (30, 40), "nav_lon": (30, 40), "zeta": (30, 40)}, "/zeta"),

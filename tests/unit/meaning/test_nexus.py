@@ -28,6 +28,7 @@ ANGLE = MadeNode(attrs={"units": "deg"}, values=np.linspace(-30, 30, 90))
         ({"axes": ("energy", "angle")}, {}),
         ({"axes": "[energy,angle]"}, {}),
         ({}, {"axes": "energy:angle"}),
+        ({"signal": "other"}, {"axes": "energy:angle"}),
         (
             {
                 "axes": ("angle", "energy"),

@@ -1,8 +1,9 @@
-"""What openPMD, DREAM.3D, ODIM, NWB and AnnData say."""
+"""What openPMD, DREAM.3D, ODIM, NWB, AnnData, ITK, VTK and MINC say, and coordinates that nothing refers to."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from dashboard.meaning.reading import meaning_of
 from dashboard.meaning.telling import coordinates_at
@@ -115,3 +116,71 @@ def test_anndata_has_names_of_genes() -> None:
         {"name": "obs", "text": "c", "unit": None},
         {"name": "var", "text": "q", "unit": None},
     ]
+
+
+def test_images_of_itk_and_vtk_have_a_shape_of_voxels_without_a_unit() -> None:
+    spacing = np.array([0.5, 1.0, 3.0])
+    itk = dataset((20, 50, 60))
+    MadeNode(
+        children={
+            "VoxelData": itk,
+            "Spacing": MadeNode(values=spacing),
+            "Origin": MadeNode(values=np.array([1.0, 2.0, 3.0])),
+        }
+    )
+    cells = dataset((20, 50, 60, 3))
+    vtk = {"Spacing": spacing, "Origin": np.zeros(3)}
+    MadeNode(
+        children={
+            "VTKHDF": MadeNode(
+                attrs=vtk, children={"CellData": MadeNode(children={"velocity": cells})}
+            )
+        }
+    )
+    found = meaning_of(itk)
+    assert [axis["coordinates"] for axis in found["axes"]] == [
+        {"start": 3.0, "step": 3.0},
+        {"start": 2.0, "step": 1.0},
+        {"start": 1.0, "step": 0.5},
+    ]
+    assert found["aspect"] == 2.0
+    found = meaning_of(cells)
+    assert (found["rows"], found["columns"], found["index"][3]) == (1, 2, 0)
+    assert found["axes"][2]["coordinates"] == {"start": 0.25, "step": 0.5}
+
+
+@pytest.mark.parametrize(("high", "scale"), [([100.0] * 20, 0.025), ([*range(1, 21)], 1.0)])
+def test_minc_has_steps_directions_and_one_scale(high: list[float], scale: float) -> None:
+    node = dataset(
+        (20, 50, 60), "i2", dimorder="zspace,yspace,xspace", valid_range=np.array([0.0, 4000.0])
+    )
+    ends = {"image-min": np.zeros(20), "image-max": np.array(high)}
+    image = MadeNode(
+        children={"image": node, **{name: MadeNode(values=one) for name, one in ends.items()}}
+    )
+    axes = {
+        name: MadeNode(
+            attrs={"start": np.float64(-9), "step": np.float64(step), "units": "mm"},
+            values=np.array(0),
+        )
+        for name, step in (("zspace", 3.0), ("yspace", 1.0), ("xspace", 0.5))
+    }
+    root = {"image": MadeNode(children={"0": image}), "dimensions": MadeNode(children=axes)}
+    MadeNode(children={"minc-2.0": MadeNode(children=root)})
+    found = meaning_of(node)
+    assert [axis["name"] for axis in found["axes"]] == ["zspace", "yspace", "xspace"]
+    assert (found["up"], found["aspect"]) == (True, 2.0)
+    assert found["value"]["scale"] == pytest.approx(scale)
+    assert bool(found["notes"]) == (scale == 1)
+
+
+def test_coordinates_beside_the_data_are_found_by_name_and_length() -> None:
+    cube, scan, square = dataset((120, 100, 200)), dataset((20, 60, 80)), dataset((50, 50, 60))
+    for one, name, length in ((cube, "wavelength", 200), (scan, "theta", 20), (square, "x", 50)):
+        values = MadeNode(attrs={"units": "nm"}, values=np.linspace(400, 900, length))
+        MadeNode(children={"data": one, name: values, "unrelated": MadeNode(values=np.zeros(100))})
+    found = meaning_of(cube)
+    assert (found["rows"], found["columns"]) == (0, 1)
+    assert (found["axes"][2]["name"], found["axes"][2]["unit"]) == ("wavelength", "nm")
+    assert meaning_of(scan)["axes"][0]["name"] == "theta"
+    assert [axis["name"] for axis in meaning_of(square)["axes"]] == ["", "", ""]
