@@ -24,12 +24,14 @@ def page(
     volume: str,
     reasons: Mapping[str, str],
     quick: bool,
+    introduction: str = INTRODUCTION,
 ) -> str:
-    """The page; `reasons` explains missed targets by section key."""
-    parts = [INTRODUCTION]
+    """The page; `reasons` explains missed targets by section key. Without a `volume` none is described."""
+    parts = [introduction]
     if quick:
         parts.append("**A quick run**: few repetitions and small volumes, not to be quoted.\n")
-    parts.append(f"The reference volume: {volume}.\n")
+    if volume:
+        parts.append(f"The reference volume: {volume}.\n")
     parts.append(_facts("Machine", machine))
     parts.append(_facts("Versions", versions))
     parts.append("## Targets\n")

@@ -4,7 +4,7 @@
 
 An open loop: each viewer asks for each of its slices when it is due, over one of its connections, and waits for
 nothing else. A slice that is due while all connections are busy is asked for when one is free; its lateness counts
-from when it was due. A refusal (503) is not repeated.
+from when it was due. A refusal (503) is repeated as the page does, as often as the plan says.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
+from dashboard.benchmarking.client import outcome_of
+
 BUFFER_BYTES: Final = 2**18
 # As browsers open for one host.
 CONNECTIONS: Final = 6
 LAST_WITHIN_S: Final = 5.0
+# As the page waits after a refusal.
+AGAIN_AFTER_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Plan:
     """Viewers of a server on this machine: each one's targets, and how often (1/s) for how long (s).
 
     With `burst`, all of them connect at the same moment and ask for their first slice alone. `token` signs in.
+    `begin_s` has when each of them begins (s), where that is not within one period. A slice that is refused is
+    asked for up to `tries` times.
     """
 
     port: int
@@ -38,11 +44,17 @@ class Plan:
     seconds: float
     token: str = ""
     burst: bool = False
+    begin_s: list[float] = field(default_factory=list)
+    tries: int = 1
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the viewers got: lateness (ms) of slices, by viewer; refusals by viewer; failures."""
+    """What the viewers got: lateness (ms) of slices, by viewer; refusals by viewer; failures.
+
+    `given_up_ms` are the slices without an answer, and how late they were at their last refusal or at the end;
+    `served` and `outcomes` count answers by the machine and by the outcome.
+    """
 
     late_ms: list[list[float]]
     refused: list[int]
@@ -50,6 +62,9 @@ class Seen:
     failed: dict[str, int] = field(default_factory=dict)
     bytes: int = 0
     seconds: float = 0.0
+    given_up_ms: list[float] = field(default_factory=list)
+    served: dict[str, int] = field(default_factory=dict)
+    outcomes: dict[str, int] = field(default_factory=dict)
 
     def fail(self, what: str) -> None:
         """Count a failure."""
@@ -70,6 +85,9 @@ class Connection(asyncio.BufferedProtocol):
         self._length = 0
         self._status = 0
         self._retry = False
+        self.fields: dict[bytes, bytes] = {}
+        self.request = b""
+        self.tries = 0
         self.transport: asyncio.Transport | None = None
         self.due = 0.0
         self.busy = False
@@ -78,10 +96,11 @@ class Connection(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
-    def ask(self, request: bytes, due: float) -> None:
-        """Send a request; the connection is busy until its response is here."""
+    def ask(self, request: bytes, due: float, tries: int) -> None:
+        """Send a request, which may be sent `tries` times; the connection is busy until its response is here."""
         assert self.transport is not None
         self.busy, self.due, self._left = True, due, -1
+        self.request, self.tries = request, tries
         self.transport.write(request)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -108,9 +127,9 @@ class Connection(asyncio.BufferedProtocol):
     def _read_head(self, head: bytes) -> None:
         lines = head.lower().split(b"\r\n")
         self._status = int(lines[0].split()[1])
-        fields = dict(line.split(b": ", 1) for line in lines[1:] if b": " in line)
-        self._retry = b"retry-after" in fields
-        self._left = self._length = int(fields.get(b"content-length", b"0"))
+        self.fields = dict(line.split(b": ", 1) for line in lines[1:] if b": " in line)
+        self._retry = b"retry-after" in self.fields
+        self._left = self._length = int(self.fields.get(b"content-length", b"0"))
 
 
 class Viewer:
@@ -121,7 +140,9 @@ class Viewer:
         self._plan = plan
         self._seen = seen
         self._offset_s = offset_s
-        self._due: deque[tuple[bytes, float]] = deque()
+        self._due: deque[tuple[bytes, float, int]] = deque()
+        # When what is not answered was due.
+        self._waiting: list[float] = []
         self._free: list[Connection] = []
         self.open = 0
         extra = f"Authorization: Bearer {plan.token}\r\n" if plan.token else ""
@@ -144,7 +165,7 @@ class Viewer:
     async def once(self, due: float) -> None:
         """Connect and ask for the first slice."""
         await self.connect(1)
-        self._ask(self._requests[0], due)
+        self._ask(self._requests[0], due, 1)
         await self._idle.wait()
 
     async def run(self, begin: float) -> None:
@@ -153,44 +174,67 @@ class Viewer:
         for step in range(steps):
             due = begin + self._offset_s + step / self._plan.rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            self._ask(self._requests[step % len(self._requests)], due)
+            self._ask(self._requests[step % len(self._requests)], due, self._plan.tries)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), LAST_WITHIN_S)
-        for _ in range(self.pending):
-            self._seen.fail("no answer")
+        for due in self._waiting:
+            self._give_up(due, "no answer")
 
-    def _ask(self, request: bytes, due: float) -> None:
+    def _give_up(self, due: float, what: str) -> None:
+        self._seen.given_up_ms.append((time.monotonic() - due) * 1e3)
+        if what:
+            self._seen.fail(what)
+
+    def _ask(self, request: bytes, due: float, tries: int) -> None:
         self.pending += 1
+        self._waiting.append(due)
         self._idle.clear()
+        self._send(request, due, tries)
+
+    def _send(self, request: bytes, due: float, tries: int) -> None:
         if self._free:
-            self._free.pop().ask(request, due)
+            self._free.pop().ask(request, due, tries)
         else:
-            self._due.append((request, due))
+            self._due.append((request, due, tries))
 
     def _answered(self, connection: Connection, status: int, retry: bool, nbytes: int) -> None:
-        self._settled()
-        if status == 200:
-            self._seen.late_ms[self._number].append((time.monotonic() - connection.due) * 1e3)
-            self._seen.bytes += nbytes
-        elif status == 503:
-            self._seen.refused[self._number] += 1
-            self._seen.without_retry_after += not retry
+        if status == 503 and connection.tries > 1:
+            again = connection.request, connection.due, connection.tries - 1
+            asyncio.get_running_loop().call_later(AGAIN_AFTER_S, self._send, *again)
         else:
-            self._seen.fail(str(status))
+            self._settled(connection.due)
+            self._count(connection, status, retry, nbytes)
         if self._due:
             connection.ask(*self._due.popleft())
         else:
             self._free.append(connection)
 
-    def _settled(self) -> None:
+    def _count(self, connection: Connection, status: int, retry: bool, nbytes: int) -> None:
+        seen = self._seen
+        if status == 200:
+            seen.late_ms[self._number].append((time.monotonic() - connection.due) * 1e3)
+            seen.bytes += nbytes
+            machine = connection.fields.get(b"x-served-by", b"").decode()
+            outcome = outcome_of(connection.fields.get(b"cache-status", b"").decode())
+            seen.served[machine] = seen.served.get(machine, 0) + 1
+            seen.outcomes[outcome] = seen.outcomes.get(outcome, 0) + 1
+        elif status == 503:
+            seen.refused[self._number] += 1
+            seen.without_retry_after += not retry
+            self._give_up(connection.due, "")
+        else:
+            self._give_up(connection.due, str(status))
+
+    def _settled(self, due: float) -> None:
         self.pending -= 1
+        self._waiting.remove(due)
         if not self.pending:
             self._idle.set()
 
     def _closed(self, connection: Connection) -> None:
         if connection.busy:
-            self._settled()
-            self._seen.fail("connection lost")
+            self._settled(connection.due)
+            self._give_up(connection.due, "connection lost")
         if connection in self._free:
             self._free.remove(connection)
 
@@ -200,7 +244,8 @@ async def play(plan: Plan) -> Seen:
     count = len(plan.targets)
     seen = Seen([[] for _ in range(count)], [0] * count)
     # Evenly over a period, as people who have nothing to do with each other.
-    viewers = [Viewer(n, plan, seen, n / count / plan.rate) for n in range(count)]
+    begin_s = plan.begin_s or [n / count / plan.rate for n in range(count)]
+    viewers = [Viewer(n, plan, seen, begin_s[n]) for n in range(count)]
     if plan.burst:
         due = time.monotonic()
         await asyncio.gather(*(viewer.once(due) for viewer in viewers))

@@ -58,12 +58,15 @@ class Server:
 
 @contextmanager
 def serving(
-    paths: Sequence[str], beside: Path, environment: Mapping[str, str] | None = None
+    paths: Sequence[str],
+    beside: Path,
+    environment: Mapping[str, str] | None = None,
+    module: str = "dashboard",
 ) -> Iterator[Server]:
     """`lamella serve PATHS`, ready and idle, with a cache in a new folder of `beside`.
 
     Server and folder are removed with the context. Settings come from this process's environment, overridden by
-    `environment`. Raises `SetupError` when the server does not start.
+    `environment`. `module` is what Python runs as `lamella`. Raises `SetupError` when the server does not start.
     """
     with tempfile.TemporaryDirectory(
         prefix="bench-", dir=beside, ignore_cleanup_errors=True
@@ -80,7 +83,7 @@ def serving(
         log = Path(folder) / "log"
         with log.open("w") as stream:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dashboard", "serve", *arguments, "--", *paths],
+                [sys.executable, "-m", module, "serve", *arguments, "--", *paths],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stream,

@@ -1,0 +1,105 @@
+"""What HAProxy costs: the same requests to a node itself and through it, in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from bench.cluster.machines import machines
+from bench.cluster.three import CHUNKS, SHAPE, THICK, volumes
+from bench.cluster.viewing import DATASET, ROOT
+from bench.load.warm import write
+from bench.model import Section, ratios
+from dashboard.addressing.slabs import slab_of
+from dashboard.benchmarking.client import Client
+from dashboard.storage.private_directory import ensure_private_directory
+
+ROUNDS: Final = 8
+# Name, side of the plane, format, requests in a round, and how much more (ms) it may take.
+FRAMES: Final = (("0.46 MB", 680, "u8", 100, 0.5), ("3.7 MB", 1360, "raw", 40, 1.0))
+COLD_FILES: Final = ("fifty", "scroll", "alone", "gone")
+
+METHOD: Final = f"""\
+One node, and HAProxy with the rules of `deploy/haproxy.cfg` before it. Requests of one client on connections that
+stay open, in turns: one to the node itself and one through HAProxy, either of them first. For cached frames, the
+median of each of {ROUNDS} rounds; for cold slices, the middle ones of bricks of 32 MB, each brick once, and
+neighbouring bricks as pairs."""
+
+
+def balancer(folder: Path, _: float) -> Section:
+    """Measure."""
+    data = volumes(folder)
+    frames = folder / "volumes" / "frames"
+    frames.mkdir(parents=True, exist_ok=True)
+    for side in (680, 1360):
+        path = frames / f"{side}.h5"
+        if not path.exists():
+            write([path], (8, side, side), (8, side // 8, side // 8))
+    home = ensure_private_directory(folder / "balancer")
+    found = Section("balancer", "Through HAProxy", METHOD)
+    served = [f"{ROOT}={data}", f"frames={frames}"]
+    with machines(["a"], served, home) as nodes, nodes.balanced() as port:
+        server = nodes.nodes[0].server
+        with Client(server.port) as itself, Client(port) as through:
+            for name, side, format_, count, more in FRAMES:
+                # All frames are cached afterwards.
+                _round(itself, through, side, format_, 8)
+                server.wait_until_idle()
+                pairs = [_round(itself, through, side, format_, count) for _ in range(ROUNDS)]
+                extra = [b - a for a, b in pairs]
+                found.add(f"cached frame of {name}: p50, more", extra, "ms", floor=more, more=False)
+                found.add(
+                    f"cached frame of {name}: p50 from the node itself", [a for a, _ in pairs], "ms"
+                )
+            one, other = _cold(itself, through, server.wait_until_idle)
+    found.add(
+        "cold slice, over that from the node itself",
+        [median(ratios(other, one))],
+        floor=1.05,
+        more=False,
+    )
+    found.add("cold slice from the node itself", one, "ms")
+    found.add("cold slice through HAProxy", other, "ms")
+    return found
+
+
+def _round(
+    itself: Client, through: Client, side: int, format_: str, count: int
+) -> tuple[float, float]:
+    """Medians (ms) of cached frames, from the node itself and through HAProxy."""
+    took: dict[Client, list[float]] = {itself: [], through: []}
+    for number in range(count):
+        order = (itself, through) if number % 2 else (through, itself)
+        for client in order:
+            took[client].append(_asked(client, f"frames/{side}.h5", number % 8, 8, format_))
+    return median(took[itself]), median(took[through])
+
+
+def _cold(
+    itself: Client, through: Client, settle: Callable[[], object]
+) -> tuple[list[float], list[float]]:
+    """Times (ms) of cold slices in pairs."""
+    one: list[float] = []
+    other: list[float] = []
+    bricks = SHAPE[0] // CHUNKS[0]
+    for name in COLD_FILES:
+        file = f"{ROOT}/{name}.h5"
+        _asked(itself, file, 0, THICK, "u8")
+        for pair in range(1, bricks - 1, 2):
+            both = [(itself, one), (through, other)]
+            for (client, times), brick in zip(
+                both if pair % 4 == 1 else reversed(both), (pair, pair + 1), strict=True
+            ):
+                settle()
+                times.append(_asked(client, file, brick * THICK + THICK // 2, THICK, "u8"))
+    return one, other
+
+
+def _asked(client: Client, file: str, index: int, thick: int, format_: str) -> float:
+    """How long (ms) a slice takes."""
+    slab = slab_of(file, f"/{DATASET}", {0: index}, [thick])
+    answer = client.slice(file, DATASET, f"{index},:,:", format=format_, slab=slab)
+    assert answer.status == 200, answer.body
+    return (answer.ended - answer.began) * 1e3

@@ -1,0 +1,221 @@
+"""Ten nodes whose bricks take as long as this machine's, without its processors: 80 viewers, and 8 of one node."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import h5py
+import numpy as np
+
+from bench.cluster.figures import MOST_BUSY, Phase, busiest_over_mean, ratio_of_p99
+from bench.cluster.machines import Machines, machines
+from bench.cluster.sleeping import DecodeTime
+from bench.cluster.viewing import DATASET, ROOT, target, wandering, watch
+from bench.load.viewers import Plan
+from bench.load.warm import write
+from bench.model import Section, Table
+from bench.report import number
+from dashboard.benchmarking.client import Client
+from dashboard.benchmarking.server import serving
+from dashboard.storage.private_directory import ensure_private_directory
+
+NODES: Final = 10
+VIEWERS_A_NODE: Final = 8
+# A frame of 8 bits has 102 kB.
+SIDE, THICK, BRICKS = 320, 8, 400
+CHUNKS: Final = (THICK, 80, 80)
+BRICK_BYTES: Final = THICK * SIDE * SIDE * 2
+# The brick whose decoding is timed, as of a scan of 1,400×1,400.
+TIMED_SHAPE: Final = (192, 1408, 1408)
+TIMED_CHUNKS: Final = (32, 64, 64)
+PHASES: Final = ("one", "ten", "random", "crowd", "slab")
+
+METHOD: Final = """\
+Ten nodes, Redis and HAProxy with the rules of `deploy/haproxy.cfg` on one machine. All of it is real but decoding:
+a thread that would read and decode a chunk sleeps for its share of what a brick took here in the same run
+({brick_ms} ms with {threads} threads), while it holds one of the {threads} cores of its node. {each} viewers a
+node ask for a slice of 102 kB once a second, whether the one before is there or not; each looks at 5 to 15
+slices of a brick and then somewhere else. A slice that is refused is asked for again, as by the page. The
+controls: HAProxy that sends requests anywhere (`balance random`), and all {all} viewers at one node. What was
+measured while more than {most} of the processor time of the machine was used, by anybody, is void: it says "not
+measured"."""
+CANNOT: Final = """\
+It cannot tell what a network between machines costs, what one storage gives to ten machines that read at the same
+time, what other processors or memory far from a processor (NUMA) take, or ten machines' page caches."""
+
+
+def ten(folder: Path, seconds: float) -> Section:
+    """Measure; each phase takes `seconds` and ten more."""
+    kept = folder / "volumes"
+    brick_s, threads = timed_brick(kept, folder)
+    data = ensure_private_directory(folder / "ten")
+    sets = {"one": 1, "ten": NODES, "random": NODES, "crowd": NODES, "slab": 1}
+    files = {name: [f"{name}-{n}.h5" for n in range(count)] for name, count in sets.items()}
+    write_thin([data / ROOT / one for some in files.values() for one in some])
+    served = {name: [f"{ROOT}/{one}" for one in some] for name, some in files.items()}
+    decode_time = DecodeTime(brick_s * threads / BRICK_BYTES, data)
+    names = [f"n{n}" for n in range(NODES)]
+    settings = {"LAMELLA_DECODE_THREADS": str(threads)}
+    with machines(names, [f"{ROOT}={data / ROOT}"], data / "nodes", decode_time, settings) as found:
+        phases = _phases(found, served, seconds)
+    return section(phases, brick_s, threads)
+
+
+def _phases(found: Machines, files: dict[str, list[str]], seconds: float) -> dict[str, Phase]:
+    def play(name: str, count: int, seed: int, port: int) -> Phase:
+        plan = wandering(port, files[name], BRICKS, THICK, count, seconds, seed)
+        return watch(found, name, plan, lambda one: one.file in files[name])
+
+    everybody = NODES * VIEWERS_A_NODE
+    known(found, files)
+    phases = {}
+    with found.balanced(count=1) as port:
+        phases["one"] = play("one", VIEWERS_A_NODE, 1, port)
+    with found.balanced() as port:
+        phases["ten"] = play("ten", everybody, 2, port)
+        phases["slab"] = watch(
+            found,
+            "slab",
+            _same_slab(port, files["slab"][0]),
+            lambda one: one.file in files["slab"] and one.start[0] == THICK,
+        )
+    with found.balanced("random") as port:
+        phases["random"] = play("random", everybody, 2, port)
+    with found.balanced(count=1) as port:
+        phases["crowd"] = play("crowd", everybody, 2, port)
+    return phases
+
+
+def _same_slab(port: int, file: str) -> Plan:
+    """All viewers at the slices of one slab, from the same moment on, for ten seconds."""
+    count = NODES * VIEWERS_A_NODE
+    targets = [
+        [target(file, THICK + (n + step) % THICK, THICK, f"slab-{n}") for step in range(10)]
+        for n in range(count)
+    ]
+    return Plan(port, targets, 1.0, 10.0, begin_s=[0.0] * count, tries=3)
+
+
+def known(found: Machines, files: dict[str, list[str]]) -> None:
+    """Have each node open each file, and find its window, by its first slab."""
+
+    def open_all(port: int) -> None:
+        with Client(port) as client:
+            for file in (one for some in files.values() for one in some):
+                assert client.status(target(file, 0, THICK, "")) == 200
+
+    with ThreadPoolExecutor(len(found.nodes)) as pool:
+        list(pool.map(open_all, [node.server.port for node in found.nodes]))
+    for node in found.nodes:
+        node.server.wait_until_idle()
+
+
+def section(phases: dict[str, Phase], brick_s: float, threads: int) -> Section:
+    """The figures of the phases."""
+    one, ten, slab = phases["one"], phases["ten"], phases["slab"]
+    method = METHOD.format(
+        brick_ms=number(brick_s * 1e3),
+        threads=threads,
+        each=VIEWERS_A_NODE,
+        all=NODES * VIEWERS_A_NODE,
+        most=f"{MOST_BUSY:.0%}",
+    )
+    found = Section("ten", "Ten nodes and one", method)
+    each = f"ten nodes with {NODES * VIEWERS_A_NODE} viewers"
+    found.add(
+        f"p99 of {each} over that of one with {VIEWERS_A_NODE}",
+        ratio_of_p99(ten, one),
+        floor=1.25,
+        more=False,
+    )
+    counted = [] if ten.is_void else [ten.decodes_a_brick]
+    found.add(f"decodes a brick, {each}", counted, "", floor=1.005, more=False)
+    busiest = [] if ten.is_void else [ten.busiest_over_mean]
+    found.add("bricks decoded by the busiest node over the mean", busiest, floor=1.4, more=False)
+    served = [] if ten.is_void else [busiest_over_mean(ten.served)]
+    found.add("slices served by the busiest node over the mean", served)
+    for name, what in (("random", "sent anywhere"), ("crowd", "all at one node")):
+        found.add(f"control: p99 when {what}, over that", ratio_of_p99(phases[name], ten), floor=3)
+    alone = [] if slab.is_void else [float(sum(map(len, slab.decoded.values())))]
+    found.add("decodes of a slab that all look at", alone, "", floor=1, more=False)
+    found.add("p99 of its slices", [] if slab.is_void else [slab.p99_ms], "ms")
+    headings = [
+        *("", "p50 (ms)", "p90 (ms)", "p99 (ms)", "slices", "not answered", "misses"),
+        *("bricks", "decodes a brick", "busiest node", "processors used"),
+    ]
+    found.tables.append(Table("", headings, [_row(phases[name]) for name in PHASES]))
+    found.remarks += [
+        f"Void: {NAMES[phase.name]}, with more than {MOST_BUSY:.0%} of the processors used."
+        for phase in phases.values()
+        if phase.is_void
+    ]
+    found.remarks.append(CANNOT)
+    return found
+
+
+NAMES: Final = {
+    "one": "one node, 8 viewers",
+    "ten": "ten nodes, 80 viewers",
+    "random": "control: sent anywhere",
+    "crowd": "control: 80 viewers at one node",
+    "slab": "80 viewers of one slab",
+}
+
+
+def _row(phase: Phase) -> list[str]:
+    keys = {key for found in phase.decoded.values() for key in found}
+    slices = len(phase.late_ms) + len(phase.given_up_ms)
+    return [
+        NAMES[phase.name],
+        *(number(phase.lateness(share)) for share in (0.5, 0.9, 0.99)),
+        str(slices),
+        str(len(phase.given_up_ms)),
+        f"{phase.outcomes.get('miss', 0) / max(len(phase.late_ms), 1):.1%}",
+        str(len(keys)),
+        number(phase.decodes_a_brick),
+        f"{number(phase.busiest_over_mean)} × the mean",
+        f"{phase.busy:.0%}",
+    ]
+
+
+def timed_brick(kept: Path, folder: Path) -> tuple[float, int]:
+    """How long (s) a slice at the bottom of a cold brick takes on a real server, and its decoding threads."""
+    kept.mkdir(parents=True, exist_ok=True)
+    path = kept / "timed.h5"
+    if not path.exists():
+        write([path], TIMED_SHAPE, TIMED_CHUNKS)
+    with path.open("rb") as stream:
+        while stream.read(2**24):
+            pass
+    took = []
+    home = ensure_private_directory(folder / "timed")
+    threads = len(os.sched_getaffinity(0))
+    settings = {"LAMELLA_DECODE_THREADS": str(threads)}
+    with serving([f"{ROOT}={path}"], home, settings) as server, server.client() as client:
+        for last in range(TIMED_CHUNKS[0] - 1, TIMED_SHAPE[0], TIMED_CHUNKS[0]):
+            answer = client.slice(ROOT, DATASET, f"{last},:,:", format="raw")
+            assert answer.status == 200
+            took.append(answer.total_ms / 1e3)
+            server.wait_until_idle()
+    # The first one opens the file.
+    return median(took[1:]), threads
+
+
+def write_thin(paths: list[Path]) -> None:
+    """Volumes of many bricks that are a few bytes in the file: nobody decodes them."""
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(paths[0], "w") as file:
+        shape = (BRICKS * THICK, SIDE, SIDE)
+        dataset = file.create_dataset(DATASET, shape, "u2", chunks=CHUNKS, compression="gzip")
+        dataset[:THICK, : CHUNKS[1], : CHUNKS[2]] = np.arange(np.prod(CHUNKS)).reshape(CHUNKS)
+        _, stored = dataset.id.read_direct_chunk((0, 0, 0))
+        for corner in np.ndindex(BRICKS, SIDE // CHUNKS[1], SIDE // CHUNKS[2]):
+            origin = tuple(at * side for at, side in zip(corner, CHUNKS, strict=True))
+            dataset.id.write_direct_chunk(origin, stored)
+    for path in paths[1:]:
+        shutil.copyfile(paths[0], path)
