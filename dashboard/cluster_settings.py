@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from importlib.util import find_spec
 from typing import Annotated, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -71,6 +72,26 @@ def _address(value: str | None) -> str | None:
     return value
 
 
+def _scheduler(value: str | None) -> str | None:
+    """The address of a scheduler that nobody else can reach, or who has a certificate."""
+    if value is None:
+        return None
+    url = urlsplit(value)
+    if (
+        url.scheme not in ("tcp", "tls")
+        or not url.hostname
+        or not url.port
+        or url.path
+        or url.query
+    ):
+        raise ValueError("it is an address such as tls://dask.example:8786")
+    if url.scheme != "tls" and not _is_loopback(url.hostname):
+        raise ValueError(
+            "who reaches the scheduler runs code there: off this machine it has to be reached by tls://"
+        )
+    return value
+
+
 def _token(value: SecretStr | None) -> SecretStr | None:
     if value is not None:
         check_secret(value.get_secret_value())
@@ -108,12 +129,22 @@ class ClusterSettings(BaseSettings):
             " needed with a load balancer"
         ),
     )
+    dask: Annotated[str | None, AfterValidator(_scheduler)] = Field(
+        default=None,
+        description=(
+            "Address of the Dask scheduler whose workers compute slabs of jobs, such as `tls://dask.example:8786`,"
+            " or `tcp://` on this machine (none: the prefetch worker; `lamella[dask]`); certificates are named by"
+            " Dask's own settings"
+        ),
+    )
 
     def check_cluster(self, *, insecure_http: bool, has_sessions: bool, people: str | None) -> None:
         """Raise `SetupError` where settings about other machines do not go together.
 
         `has_sessions`: people sign in; `people` is the address of the machine with the people file.
         """
+        if self.dask is not None and find_spec("distributed") is None:
+            raise SetupError("--dask needs more packages; install lamella[dask].")
         if people is not None and (self.cluster is None or self.node_token is None):
             raise SetupError(
                 "--people-node (LAMELLA_PEOPLE_NODE) is for machines that share a store and know each other: give"

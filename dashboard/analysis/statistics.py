@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any
+from math import isfinite, sqrt
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,26 +69,65 @@ class Statistics:
     sum: Number | None
 
 
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """The number of values, their sum and mean, and the sum of their squared distances from it.
+
+    The sum of integers is exact; what is beyond float64 is infinite, or NaN.
+    """
+
+    n: int = 0
+    total: Number = 0
+    mean: float = 0.0
+    squares: float = 0.0
+
+    @classmethod
+    def of(cls, found: Distribution) -> Self:
+        """Those of some values."""
+        if found.extremes is None:
+            return cls()
+        with np.errstate(over="ignore", invalid="ignore"):
+            if found.values.dtype.kind in "iu":
+                return cls(found.n, *_of_integers(found, found.n, int(found.extremes[0])))
+            return cls(found.n, *_of_floats(found, found.n))
+
+    def __add__(self, other: Self) -> Self:
+        """Those of the values of both: Chan, Golub and LeVeque, The American Statistician 37 (1983) 242."""
+        if not self.n or not other.n:
+            return self if self.n else other
+        n, total = self.n + other.n, self.total + other.total
+        apart = other.mean - self.mean
+        squares = self.squares + other.squares + apart * apart * (self.n * (other.n / n))
+        return type(self)(n, total, total / n, squares)
+
+    @property
+    def sd(self) -> float:
+        """The standard deviation of the population."""
+        return sqrt(self.squares / self.n)
+
+
 def statistics(found: Distribution) -> Statistics:
     """The statistics of values."""
-    n, extremes = found.n, found.extremes
+    extremes, moments = found.extremes, Moments.of(found)
     if extremes is None:
         return Statistics(0, found.missing, None, None, None, None, None, None)
-    total: Number
-    with np.errstate(over="ignore", invalid="ignore"):
-        is_integer = found.values.dtype.kind in "iu"
-        if is_integer:
-            total, mean, sd = _of_integers(found, n, int(extremes[0]))
-        else:
-            total, mean, sd = _of_floats(found, n)
+    is_integer = found.values.dtype.kind in "iu"
     below, above = found.middle
     median: Number = below
     if below != above:
         # Halves of floats, whose sum may be beyond float64.
         median = (below + above) / 2 if is_integer else below / 2 + above / 2
-    return Statistics(
-        n, found.missing, _finite(mean), _finite(sd), median, *extremes, _finite(total)
-    )
+    return statistics_of(moments, found.missing, extremes, median)
+
+
+def statistics_of(
+    moments: Moments, missing: int, extremes: tuple[Number, Number] | None, median: Number | None
+) -> Statistics:
+    """Statistics of values of which moments, the smallest and the largest, and the median are known."""
+    if extremes is None:
+        return Statistics(0, missing, None, None, None, None, None, None)
+    mean, sd, total = _finite(moments.mean), _finite(moments.sd), _finite(moments.total)
+    return Statistics(moments.n, missing, mean, sd, median, *extremes, total)
 
 
 def _of_floats(found: Distribution, n: int) -> tuple[float, float, float]:
@@ -96,11 +135,7 @@ def _of_floats(found: Distribution, n: int) -> tuple[float, float, float]:
     total = _weighted_sum(values, found.counts)
     mean = total / n
     values -= mean
-    return (
-        total,
-        mean,
-        float(np.sqrt(_weighted_sum(np.square(values, out=values), found.counts) / n)),
-    )
+    return total, mean, _weighted_sum(np.square(values, out=values), found.counts)
 
 
 def _of_integers(found: Distribution, n: int, smallest: int) -> tuple[int, float, float]:
@@ -118,9 +153,9 @@ def _of_integers(found: Distribution, n: int, smallest: int) -> tuple[int, float
     surplus = (high << 32) + low
     deviations = offsets.astype(np.float64)
     deviations -= surplus / n
-    sd = float(np.sqrt(_weighted_sum(np.square(deviations, out=deviations), found.counts) / n))
+    squares = _weighted_sum(np.square(deviations, out=deviations), found.counts)
     total = surplus + n * smallest
-    return total, total / n, sd
+    return total, total / n, squares
 
 
 def _weighted_sum(values: NDArray[np.float64], counts: NDArray[np.int64] | None) -> float:

@@ -12,6 +12,7 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import combinations
 from math import ceil, prod
 from typing import Final
@@ -26,7 +27,8 @@ from dashboard.addressing.addresses import BrickAddress, digest
 from dashboard.analysis.analyzer import Analyzer
 from dashboard.analysis.histogram import Histogram
 from dashboard.analysis.interpretation import Interpretation
-from dashboard.analysis.volume_tally import CodeTally, EdgeTally, StoredTally, Tally
+from dashboard.analysis.volume_slabs import PIECE_VOXELS, add_run, tally_of
+from dashboard.analysis.volume_tally import StoredTally, Tally, pieces_in
 from dashboard.bricks.coverage import Coverage
 from dashboard.bricks.store import BrickStore
 from dashboard.catalog.metadata import MetadataService
@@ -39,18 +41,16 @@ from dashboard.frames.window import WINDOWS_VERSION, VolumeWindows
 log = logging.getLogger(__name__)
 
 # To be raised when tallies are made differently.
-TALLIES_VERSION: Final = "2"
+TALLIES_VERSION: Final = "3"
 # Time that one request counts; the last piece may exceed it.
 BUDGET_S: Final = 0.05
-# Values that are counted at a time: about 3 ms, in which other threads may wait for the interpreter.
-PIECE_VOXELS: Final = 2**20
 # Bricks that the cache is asked for at a time.
 LOOKUP_BRICKS: Final = 256
 MAX_KEPT: Final = 8
 # A growing file has another tally after each of its changes.
 GROWING_S: Final = 3_600.0
 
-_TALLY: Final = TypeAdapter(StoredTally)
+TALLY: Final = TypeAdapter(StoredTally)
 
 
 class VolumeHistograms:
@@ -97,6 +97,28 @@ class VolumeHistograms:
             window = None if voxels == total else self._window(file, source)
             return tally.histogram(source, bins, range_, window, voxels / total)
 
+    def begin(self, file: VolumeFile, source: Interpretation) -> tuple[Tally, Window | None]:
+        """What is known of a volume, to be continued elsewhere, and the window that its edges are of, if any.
+
+        Raises as `histogram`.
+        """
+        window = None if source.has_codes else self._window(file, source)
+        pieces = _pieces(source.volume)
+        with self._lock:
+            known = self._known.get(_key(source))
+        return self._latest(_key(source), file, source, pieces, known).copy(), window
+
+    def keep(self, source: Interpretation, tally: Tally) -> None:
+        """Keep what was counted elsewhere, unless more of it is known."""
+        key = _key(source)
+        stored, known = self._metadata.cache.get(key, TALLY), 0
+        if stored is not None:
+            with suppress(ValueError):
+                known = pieces_in(stored, len(tally.seen))
+        if known < np.count_nonzero(tally.seen):
+            expire = None if source.volume.swmr_index is None else GROWING_S
+            self._metadata.cache.set(key, TALLY, tally.pack(), expire)
+
     def _window(self, file: VolumeFile, source: Interpretation) -> Window:
         return self._windows.window(file, source.part, Norm.LINEAR, source.packing)
 
@@ -116,8 +138,7 @@ class VolumeHistograms:
             before = tally.voxels
             self._count(file, source, tally, key)
             if tally.voxels > before:
-                expire = None if source.volume.swmr_index is None else GROWING_S
-                self._metadata.cache.set(key, _TALLY, tally.pack(), expire)
+                self.keep(source, tally)
             with self._lock:
                 self._known[key] = tally
             return tally
@@ -129,12 +150,8 @@ class VolumeHistograms:
         self, key: str, file: VolumeFile, source: Interpretation, pieces: int, known: Tally | None
     ) -> Tally:
         """What this process knows or another one has stored, whichever has seen more."""
-        found: Tally
-        if source.has_codes:
-            found = CodeTally(source, pieces)
-        else:
-            found = EdgeTally(source, pieces, self._window(file, source))
-        stored = self._metadata.cache.get(key, _TALLY)
+        found = tally_of(source, pieces, None if source.has_codes else self._window(file, source))
+        stored = self._metadata.cache.get(key, TALLY)
         if stored is not None:
             try:
                 found.unpack(stored)
@@ -171,12 +188,7 @@ class VolumeHistograms:
         for number in np.flatnonzero(~tally.seen):
             if is_over():
                 break
-            first = int(number) * PIECE_VOXELS
-            count = min(PIECE_VOXELS, total - first)
-            left_out = None
-            if mask is not None:
-                left_out = np.take(mask, np.arange(first, first + count), mode="wrap")
-            tally.add(source, self._contiguous.run(file, first, count), left_out)
+            add_run(source, file, self._contiguous, int(number), total, mask, tally)
             tally.seen[number] = True
         # Raises where the values may be those of another version: then nothing of them is kept.
         file.ensure_unchanged()
@@ -298,6 +310,11 @@ def _key(source: Interpretation) -> str:
         meant += [WINDOWS_VERSION, source.part if volume.dtype.kind == "c" else None]
         meant += [] if source.packing is None else source.packing.key
     return digest("tally", TALLIES_VERSION, volume.address.key, growth, meant)
+
+
+def check_countable(volume: Volume) -> None:
+    """Raise `TooLarge` for too many chunks to keep account of."""
+    _pieces(volume)
 
 
 def _pieces(volume: Volume) -> int:

@@ -12,7 +12,7 @@ import sys
 import zlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, floor, isfinite, nan
 from typing import Any, Final, Self
 
 import numpy as np
@@ -29,7 +29,14 @@ from dashboard.analysis.histogram import (
     natural_range,
 )
 from dashboard.analysis.interpretation import Interpretation, code_counts
-from dashboard.analysis.statistics import Number
+from dashboard.analysis.statistics import (
+    Distribution,
+    Moments,
+    Number,
+    Statistics,
+    statistics,
+    statistics_of,
+)
 from dashboard.frames.quantize import Window
 
 # Bins between the fixed edges; about a third of them lie in the contrast window.
@@ -38,18 +45,25 @@ FIXED_BINS: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class StoredTally:
-    """A tally in the metadata cache; arrays are compressed, as base64."""
+    """A tally in the metadata cache; arrays are compressed, as base64.
+
+    `total` and `mean` of values and the sum `squares` of squared distances from it are None beyond float64.
+    """
 
     seen: str
     counts: str
     low: int | float | None
     high: int | float | None
+    total: int | float | None = 0
+    mean: float | None = 0.0
+    squares: float | None = 0.0
 
 
 class Tally(ABC):
     """Which pieces of a volume have been counted, and the counts of their values.
 
-    `seen` has an entry for each piece, `voxels` is the number of voxels that were counted.
+    `seen` has an entry for each piece, `voxels` is the number of voxels that were counted. `moments` are those of
+    the valid values where these are not counted one by one.
     """
 
     def __init__(self, pieces: int, length: int) -> None:
@@ -57,11 +71,17 @@ class Tally(ABC):
         self.counts = np.zeros(length, np.int64)
         self.low: Number | None = None
         self.high: Number | None = None
+        self.moments = Moments()
 
     @property
     @abstractmethod
     def voxels(self) -> int:
         """How many voxels were counted."""
+
+    @property
+    @abstractmethod
+    def valid(self) -> int:
+        """How many of them `moments` are of."""
 
     @abstractmethod
     def add(
@@ -86,6 +106,29 @@ class Tally(ABC):
         Without a range it is of all values, or about the contrast window where that is given.
         """
 
+    @abstractmethod
+    def statistics(self, source: Interpretation) -> Statistics:
+        """The statistics of what was counted; without the median of types of more than 16 bits."""
+
+    def merge(self, other: Tally, at: NDArray[np.int64]) -> None:
+        """Add what another one of the same kind has counted: its pieces are the numbers `at` of this one's.
+
+        Raises `ValueError` where a piece was counted by both.
+        """
+        pieces = at[other.seen]
+        if self.seen[pieces].any():
+            raise ValueError("a piece would be counted twice")
+        self.seen[pieces] = True
+        self.counts += other.counts
+        self._widen(other.low, other.high)
+        self.moments += other.moments
+
+    def _widen(self, low: Number | None, high: Number | None) -> None:
+        """Take the smallest and the largest of some values into account."""
+        if low is not None and high is not None:
+            self.low = low if self.low is None else min(low, self.low)
+            self.high = high if self.high is None else max(high, self.high)
+
     def copy(self) -> Self:
         """One that can be continued without a change of this one."""
         other = copy.copy(self)
@@ -96,7 +139,14 @@ class Tally(ABC):
         """The tally, to be stored."""
         counts = self.counts.astype("<i8").tobytes()
         seen = np.packbits(self.seen).tobytes()
-        return StoredTally(_compressed(seen), _compressed(counts), self.low, self.high)
+        moments = (self.moments.total, self.moments.mean, self.moments.squares)
+        return StoredTally(
+            _compressed(seen),
+            _compressed(counts),
+            self.low,
+            self.high,
+            *(number if isfinite(number) else None for number in moments),
+        )
 
     def unpack(self, stored: StoredTally) -> None:
         """Continue with what was stored; raises `ValueError` for something else."""
@@ -108,6 +158,11 @@ class Tally(ABC):
             counts.astype(np.int64),
         )
         self.low, self.high = stored.low, stored.high
+        total, mean, squares = (
+            nan if number is None else number
+            for number in (stored.total, stored.mean, stored.squares)
+        )
+        self.moments = Moments(self.valid, total, mean, squares)
 
 
 class CodeTally(Tally):
@@ -119,6 +174,10 @@ class CodeTally(Tally):
     @property
     def voxels(self) -> int:
         return int(self.counts.sum())
+
+    @property
+    def valid(self) -> int:
+        return 0
 
     def add(
         self,
@@ -139,8 +198,7 @@ class CodeTally(Tally):
         window: Window | None,
         seen: float,
     ) -> Histogram:
-        found = source.distribution_of_codes(self.counts[:-1], int(self.counts[-1]))
-        dtype = source.dtype
+        found, dtype = self._found(source), source.dtype
         if range_ is not None:
             return histogram(found, edges_between(*range_, bins, dtype), seen)
         if window is None:
@@ -149,6 +207,12 @@ class CodeTally(Tally):
         if dtype.kind in "iu":
             return histogram(found, edges_of_all((low, high), bins, dtype), seen)
         return histogram(found, edges_between(low, high, bins, dtype), seen)
+
+    def statistics(self, source: Interpretation) -> Statistics:
+        return statistics(self._found(source))
+
+    def _found(self, source: Interpretation) -> Distribution:
+        return source.distribution_of_codes(self.counts[:-1], int(self.counts[-1]))
 
 
 class EdgeTally(Tally):
@@ -165,6 +229,10 @@ class EdgeTally(Tally):
     def voxels(self) -> int:
         return int(self.counts[-2:].sum())
 
+    @property
+    def valid(self) -> int:
+        return int(self.counts[-2])
+
     def add(
         self,
         source: Interpretation,
@@ -174,10 +242,8 @@ class EdgeTally(Tally):
         found = source.distribution(stored, left_out)
         below, up_to = cumulative(found, self.edges)
         self.counts += np.concatenate((below, up_to, [found.n, found.missing]))
-        if found.extremes is not None:
-            low, high = found.extremes
-            self.low = low if self.low is None else min(low, self.low)
-            self.high = high if self.high is None else max(high, self.high)
+        self._widen(*(found.extremes or (None, None)))
+        self.moments += Moments.of(found)
 
     def histogram(
         self,
@@ -207,12 +273,22 @@ class EdgeTally(Tally):
             seen,
         )
 
+    def statistics(self, source: Interpretation) -> Statistics:
+        extremes = None if self.low is None or self.high is None else (self.low, self.high)
+        return statistics_of(self.moments, int(self.counts[-1]), extremes, None)
+
     def _between(self, low: float, high: float, bins: int) -> NDArray[np.intp]:
         """The indexes of those of the edges that have a range between them, for at most `bins` bins."""
         last = len(self.edges) - 1
         first = min(max(int(np.searchsorted(self.edges, low, "right")) - 1, 0), last - 1)
         end = max(min(int(np.searchsorted(self.edges, high, "left")), last), first + 1)
         return np.append(np.arange(first, end, ceil((end - first) / bins)), end)
+
+
+def pieces_in(stored: StoredTally, pieces: int) -> int:
+    """How many of the pieces of a volume a stored tally has seen; raises `ValueError` for something else."""
+    bits = np.frombuffer(_restored(stored.seen, ceil(pieces / 8)), np.uint8)
+    return int(np.unpackbits(bits).sum())
 
 
 def widened(window: Window, dtype: np.dtype[Any]) -> tuple[Number, Number]:

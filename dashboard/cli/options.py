@@ -49,6 +49,7 @@ SERVING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("cluster", "--cluster", {"metavar": "URL", "callback": not_empty}),
     ("node", "--node", {"metavar": "NAME"}),
     ("balancer", "--balancer", {"metavar": "URL"}),
+    ("dask", "--dask", {"metavar": "URL"}),
     ("log_format", "--log-format", {"metavar": "text|json"}),
 )
 

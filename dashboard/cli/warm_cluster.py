@@ -1,7 +1,7 @@
 """`lamella warm --cluster`: has a dataset decoded on several machines, each brick where it belongs.
 
 Each layer of bricks is a job for the load balancer, which sends it to the machine that its slab belongs to; there
-it is one of the warm queue, after everything else. Some jobs are in the queue at a time, and what is cached is
+it is one of the queue, after everything else. Some jobs are in the queue at a time, and what is cached is
 passed over, so that the same command resumes. Nothing is decoded here.
 """
 
@@ -29,8 +29,9 @@ from dashboard.cli.served_name import resolve_served_name
 from dashboard.cli.warm import bricks_across, chosen
 from dashboard.cluster_settings import NODE_TOKEN_HEADER
 from dashboard.errors import SetupError
+from dashboard.jobs.job import Job, State
+from dashboard.jobs.queue import MAX_JOBS, JobQueue
 from dashboard.prefetch.exchange import slab_of_brick
-from dashboard.prefetch.warm_queue import MAX_JOBS, State, WarmJob, WarmQueue
 from dashboard.runtime.served_roots import named_roots
 from dashboard.settings import Settings
 from dashboard.telemetry.groups import axis_name
@@ -65,6 +66,7 @@ def layers(volume: Volume, axis: int, start: int | None, stop: int | None) -> It
         end = min(first + sides[covered.fixed[0]], covered.length) if covered.fixed else 1
         one = Coverage(volume, covered.fixed, first, end, tuple(at))
         body = {
+            "kind": "warm",
             "file": volume.address.file,
             "dataset": volume.address.dataset,
             "axis": ",".join(map(str, covered.fixed)) or axis_name(()),
@@ -114,7 +116,7 @@ def run(
         nodes = open_nodes(settings)
         sender = Sender(settings.balancer, settings.node_token.get_secret_value())
         warming = ClusterWarming(
-            services.warm_queue,
+            services.jobs,
             sender,
             lambda: frozenset(card.name for card in nodes.cards()),
             layers(volume, axis, start, stop),
@@ -138,7 +140,7 @@ class Sender:
     """Gives layers to the load balancer."""
 
     def __init__(self, address: str, token: str) -> None:
-        self._url = f"{address.rstrip('/')}/api/v1/warm"
+        self._url = f"{address.rstrip('/')}/api/v1/jobs"
         self._headers = {NODE_TOKEN_HEADER: token}
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(LIMIT_S), retries=False)
 
@@ -173,7 +175,7 @@ class ClusterWarming:
 
     def __init__(
         self,
-        queue: WarmQueue,
+        queue: JobQueue,
         send: Callable[[Layer], str | None],
         machines: Callable[[], frozenset[str]],
         ahead: Iterator[Layer],
@@ -230,7 +232,7 @@ class ClusterWarming:
             self._jobs[id_] = layer
             self._seen_at[id_] = self._clock()
 
-    def _follow(self, id_: str, job: WarmJob | None, machines: frozenset[str]) -> int:
+    def _follow(self, id_: str, job: Job | None, machines: frozenset[str]) -> int:
         """Look after a job; returns how many of its bricks are done, while it is not."""
         now, layer = self._clock(), self._jobs[id_]
         if job is None:

@@ -9,7 +9,7 @@ with Client("http://127.0.0.1:8050") as client:
 
 from dashboard.client.client import Client, Scaled
 from dashboard.client.connection import ServerError
+from dashboard.client.job import RunningJob
 from dashboard.client.volume import Volume, selection_text
-from dashboard.client.warming import Warming
 
-__all__ = ["Client", "Scaled", "ServerError", "Volume", "Warming", "selection_text"]
+__all__ = ["Client", "RunningJob", "Scaled", "ServerError", "Volume", "selection_text"]

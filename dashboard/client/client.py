@@ -1,4 +1,4 @@
-"""The client: what a server has, slices as arrays, values, statistics, warming, and bookmarks."""
+"""The client: what a server has, slices as arrays, values, statistics, jobs, and bookmarks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from dashboard.client.columns import arrays, lines_of
 from dashboard.client.connection import Connection
 from dashboard.client.export import Format, Progress, download, format_of, receive
 from dashboard.client.figures import Figures
-from dashboard.client.options import ColumnOptions, DisplayOptions, SliceOptions, query_of
+from dashboard.client.job import RunningJob
+from dashboard.client.options import ColumnOptions, DisplayOptions, Part, SliceOptions, query_of
 from dashboard.client.volume import Volume
-from dashboard.client.warming import Warming
 
 if TYPE_CHECKING:
     from dashboard.catalog.description import PublicDataset
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
         ListedBookmark,
         ListedFile,
         Value,
-        WarmProgress,
     )
+    from dashboard.web.job_answers import JobDetails, JobProgress
 
 
 @dataclass(frozen=True)
@@ -230,24 +230,46 @@ class Client(Figures):
 
     def warm(
         self, file: str, dataset: str, axis: str = "0", *, start: int = 0, stop: int | None = None
-    ) -> Warming:
+    ) -> RunningJob:
         """Have the bricks of slices across an axis decoded into the server's cache, when it has nothing else to
         do.
 
         `axis` is the dimension that these slices fix, such as `0`; of volumes with more than three dimensions
         several, such as `0,3`. `start` and `stop` are a range along the first of them.
         """
-        asked = {"file": file, "dataset": dataset, "axis": axis, "start": start, "stop": stop}
-        return Warming(self, json.loads(self._connection.post("/api/v1/warm", asked).data))
+        return self._job("warm", file, dataset, axis=axis, start=start, stop=stop)
 
-    def warming(self) -> list[WarmProgress]:
-        """What the server was asked to warm, and how far it is; what was finished within the last hour as well."""
-        found: list[WarmProgress] = self._connection.get_json("/api/v1/warm")["jobs"]
+    def statistics(
+        self,
+        file: str,
+        dataset: str,
+        *,
+        decode: bool = False,
+        part: Part = "abs",
+        bins: int = 256,
+    ) -> RunningJob:
+        """Have the statistics and the histogram of all values of a volume computed, when the server has nothing
+        else to do: the job's `result`, once it is done.
+        """
+        return self._job("statistics", file, dataset, decode=decode, part=part, bins=bins)
+
+    def jobs(self) -> list[JobProgress]:
+        """What the server was asked for, and how far it is; what was finished within the last hour as well."""
+        found: list[JobProgress] = self._connection.get_json("/api/v1/jobs")["jobs"]
         return found
 
-    def cancel_warming(self, job: str) -> None:
+    def job(self, job: str) -> JobDetails:
+        """A job by its `id`, with its result; raises `ServerError` (404) when it was cancelled."""
+        found: JobDetails = self._connection.get_json(f"/api/v1/jobs/{job}")
+        return found
+
+    def cancel_job(self, job: str) -> None:
         """Cancel what was asked for, by its `id`."""
-        self._connection.post("/api/v1/warm/cancel", {"id": job})
+        self._connection.delete(f"/api/v1/jobs/{job}")
+
+    def _job(self, kind: str, file: str, dataset: str, **what: object) -> RunningJob:
+        asked = {"kind": kind, "file": file, "dataset": dataset, **what}
+        return RunningJob(self, json.loads(self._connection.post("/api/v1/jobs", asked).data))
 
     def bookmarks(self) -> list[ListedBookmark]:
         """The person's bookmarks, and those of the person's groups; `view` is the query of a page's address."""

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from dashboard.client.client import Client, Scaled
     from dashboard.client.figures import Shape
+    from dashboard.client.job import RunningJob
     from dashboard.client.options import DisplayOptions, Point, SliceOptions
-    from dashboard.client.warming import Warming
     from dashboard.web.analysis_answers import HistogramCounts, LineProfile, RegionStatistics
     from dashboard.web.answers import Value
 
@@ -98,7 +98,7 @@ class Volume:
         text = self._text(index)
         return self.client.region(self.file, self.dataset, text, shape, points, **options)
 
-    def warm(self, axis: int = 0, start: int = 0, stop: int | None = None) -> Warming:
+    def warm(self, axis: int = 0, start: int = 0, stop: int | None = None) -> RunningJob:
         """Have what slices across `axis` need decoded into the server's cache.
 
         Slices are those along the last two of the other dimensions; of further dimensions, all positions.
@@ -107,6 +107,10 @@ class Volume:
         fixed = (axis, *others[:-2]) if self.ndim > 2 else ()
         text = ",".join(map(str, fixed)) or "none"
         return self.client.warm(self.file, self.dataset, text, start=start, stop=stop)
+
+    def statistics(self, **options: Any) -> RunningJob:
+        """Have all values counted, with the options of `Client.statistics`."""
+        return self.client.statistics(self.file, self.dataset, **options)
 
     def _text(self, index: Index | tuple[Index, ...]) -> str:
         return selection_text(index if isinstance(index, tuple) else (index,), self.ndim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard import errors
+from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.nodes import Nodes
 from dashboard.catalog.volume import Volume
 from dashboard.meaning.model import ValueMeaning
 
@@ -79,6 +83,26 @@ class Packing:
         if high is not None:
             out[values > high] = np.nan
         return out
+
+
+def packing_of(volume: Volume, metadata: MetadataService, nodes: Nodes) -> Packing | None:
+    """How the values of a volume are unpacked, with its mask; None where they are stored as they are meant.
+
+    Raises the errors of describing the file.
+    """
+    value = nodes.meaning(volume)["value"]
+    return Packing.of(value, volume, _mask(volume, metadata, value["mask"]))
+
+
+def _mask(volume: Volume, metadata: MetadataService, path: str | None) -> Volume | None:
+    """The mask of a volume's pixels; None for one that is not there, or not of these pixels."""
+    if path is None:
+        return None
+    with suppress(errors.NotFound, errors.CannotShow, errors.TooLarge):
+        mask = metadata.volume(volume.address.file, path)
+        if mask.shape == volume.shape[-2:] and mask.dtype.kind in "biu":
+            return mask
+    return None
 
 
 def _stored(dtype: np.dtype[Any], other_sign: bool) -> np.dtype[Any]:

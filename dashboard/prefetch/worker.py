@@ -3,7 +3,7 @@
 All plans are read again before each brick, so a replaced plan takes effect at once. At about equal deadlines,
 people are served round-robin, however many tabs each has, and nobody starves. No brick is started while a demand
 is pending, since the plans may have changed by the time it is served. A brick in progress yields to demand between
-two steps of decoding. When no plan has a brick left, it serves the warm queue (`warmer.py`). While a file keeps
+two steps of decoding. When no plan has a brick left, it works on the jobs (`jobs/runner.py`). While a file keeps
 the worker waiting for an HDF5 worker or a lock, another thread serves other files.
 """
 
@@ -31,7 +31,6 @@ from dashboard.catalog.volume import Volume
 from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.plan_resolver import ResolvedPlan
 from dashboard.prefetch.plan_store import FLIGHT_S, PlanStore, ViewerPlan
-from dashboard.prefetch.warmer import Warmer
 from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -125,8 +124,9 @@ class Worker:
     """Serves the plans: `run_once` decodes one brick, `run` repeats that until it is stopped.
 
     `resolve` returns the bricks of a plan, None when it disagrees with its file. `wait(stop, seconds)` idles and
-    returns whether to stop. `clock` gives Unix time (s). Two gauges count the planned bricks that are not cached
-    yet and those in flight. An error of a plan or a file skips that plan or file for a while and affects no other.
+    returns whether to stop. `clock` gives Unix time (s). `jobs` does a part of what comes last, and returns
+    whether there was anything to do. Two gauges count the planned bricks that are not cached yet and those in
+    flight. An error of a plan or a file skips that plan or file for a while and affects no other.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Worker:
         *,
         other_axis_bricks: Callable[[ResolvedPlan], Sequence[BrickAddress]] | None = None,
         fates: BrickFates | None = None,
-        warmer: Warmer | None = None,
+        jobs: Callable[[], bool] = lambda: False,
         exchange: Exchange | None = None,
         clock: Callable[[], float] = time.time,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
@@ -147,7 +147,7 @@ class Worker:
         self._resolve = resolve
         self._other_axis_bricks = other_axis_bricks
         self.fates = fates
-        self.warmer = warmer
+        self._jobs = jobs
         self._exchange = exchange
         self._loader = loader
         self._ledger = ledger
@@ -223,7 +223,9 @@ class Worker:
         self._planned = len({task.address.key for task in tasks})
         fairness = self._update_fairness(tasks, now)
         if not tasks:
-            return 0.0 if self._warm() else POLL_S if plans else IDLE_POLL_S
+            if self._loader.no_demand_pending() and self._jobs():
+                return 0.0
+            return POLL_S if plans else IDLE_POLL_S
         if not self._loader.no_demand_pending():
             return DEMAND_POLL_S
         task = _next(tasks, fairness, now)
@@ -242,10 +244,6 @@ class Worker:
             else:
                 exchange.done(task.address.key)
         return tasks
-
-    def _warm(self) -> bool:
-        """Do a part of the warm queue, unless a demand is pending; returns whether there was anything to do."""
-        return self.warmer is not None and self._loader.no_demand_pending() and self.warmer.step()
 
     def renew_in_flight(self) -> None:
         """Renew the in-flight markers of the current bricks, so that they do not expire."""

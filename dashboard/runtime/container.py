@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING
 
 from dashboard import __version__
 from dashboard.bricks import root_quotas
-from dashboard.catalog.volume import Volume
-from dashboard.catalog.volume_file import VolumeFile
 from dashboard.errors import SetupError
-from dashboard.frames.complex_part import ComplexPart
-from dashboard.frames.quantize import Norm
+from dashboard.jobs.queue import JobQueue
+from dashboard.jobs.runner import Pool, Runner
 from dashboard.people.access import Access
 from dashboard.people.bookmarks import Bookmarks
 from dashboard.people.file_rights import DESCRIPTOR, FileRights
@@ -30,9 +28,8 @@ from dashboard.prefetch.exchange import AskedBricks, Exchange
 from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.horizons import Horizons
 from dashboard.prefetch.residency import Residency
-from dashboard.prefetch.warm_queue import WarmQueue
-from dashboard.prefetch.warmer import Warmer
 from dashboard.prefetch.worker import Worker
+from dashboard.runtime import jobs
 from dashboard.runtime.activity import Activity
 from dashboard.runtime.cache_limits import (
     ACCESS_RECORD_BYTES,
@@ -75,7 +72,7 @@ class Services(Engine):
     starts: Starts
     residency: Residency
     horizons: Horizons
-    warm_queue: WarmQueue
+    jobs: JobQueue
     asked: AskedBricks
     activity: Activity
     health: Health
@@ -107,8 +104,8 @@ class Services(Engine):
         """Start an HDF5 worker before the first request needs it."""
         threading.Thread(target=self.hdf5.prestart, name="warm", daemon=True).start()
 
-    def worker(self) -> Worker:
-        """The prefetch worker."""
+    def worker(self, runner: Runner | None = None) -> Worker:
+        """The prefetch worker, which has `runner` work on jobs."""
         return Worker(
             self.plans,
             self.resolver.resolve,
@@ -118,14 +115,12 @@ class Services(Engine):
             clock=self.shared.clock,
             exchange=self._make_exchange(),
             fates=BrickFates(self.bricks.waste, self.resolver.keys_of),
-            warmer=Warmer(
-                self.warm_queue,
-                self.plans,
-                self.loader,
-                self.metadata.volume,
-                self._make_window,
-            ),
+            jobs=(runner or self.runner()).step,
         )
+
+    def runner(self, pool: Pool | None = None) -> Runner:
+        """What works on the jobs of this machine; `pool` computes slabs elsewhere."""
+        return Runner(self.jobs, bind(jobs.begin, self), pool, count=self.ledger.count)
 
     def _make_exchange(self) -> Exchange | None:
         """What sends planned bricks to other machines, where a load balancer is named."""
@@ -134,11 +129,6 @@ class Services(Engine):
             return None
         send = Balancer(settings.balancer, settings.node_token.get_secret_value())
         return Exchange(self.asked, send, self.metadata.volume)
-
-    def _make_window(self, volume: Volume) -> None:
-        """Have the default contrast window cached, which is part of the time to the first slice."""
-        with VolumeFile(self.metadata, volume) as file:
-            self.windows.window(file, ComplexPart.ABS, Norm.LINEAR)
 
     def close(self) -> None:
         """Wait for deferred work and the periodic tasks, and close the engine."""
@@ -171,7 +161,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         starts=Starts(shared.ledger, shared.clock),
         residency=residency,
         horizons=Horizons(engine.plans, engine.resolver.resolve, residency),
-        warm_queue=WarmQueue(shared.plans, shared.clock, shared.node),
+        jobs=JobQueue(shared.plans, shared.clock, shared.node),
         asked=AskedBricks(engine.caches.plans, shared.clock),
         activity=Activity(
             engine.metadata,

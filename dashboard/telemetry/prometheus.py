@@ -71,6 +71,8 @@ COUNTERS: Final = {
     "exports.complete": "Exported files that were sent whole",
     "exports.given_up": "Exported files whose client left, or that could not be read to the end",
     "exports.sent_bytes": "Bytes of exported files that were sent",
+    "jobs.slabs": "Slabs of jobs that the prefetch worker has done",
+    "jobs.slabs_away": "Slabs of jobs that Dask has computed",
     "disk.read_bytes": "Bytes that the processes read from disks, not from the page cache",
     "disk.written_bytes": "Bytes that the processes wrote to disks, most of them bricks",
     "simulated.accesses": "Accesses of demands to bricks that were simulated with other limits of the cache",

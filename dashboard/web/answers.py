@@ -17,7 +17,6 @@ from dashboard.meaning.model import Meaning
 from dashboard.meaning.telling import Coordinate
 from dashboard.prefetch.horizons import Horizon
 from dashboard.prefetch.residency import Ranges
-from dashboard.prefetch.warm_queue import State
 from dashboard.telemetry.groups import By
 from dashboard.telemetry.starts import Start
 
@@ -329,36 +328,3 @@ class Readiness(TypedDict):
     ready: bool
     checks: dict[str, bool]
     degraded: list[str]
-
-
-class WarmProgress(TypedDict):
-    """Bricks that are decoded into the cache by request, those of slices `start` to `stop` across an axis.
-
-    Of all `bricks` (`bytes` decoded), `done` are in the cache, `decoded` of them since the work was begun, and
-    `failed` cannot be decoded; `message` says why, and why the whole has failed. `may_cancel`: who asked, or an
-    admin, makes the request.
-    """
-
-    id: str
-    file: str
-    dataset: str
-    volume: str
-    axis: str
-    start: int
-    stop: int
-    state: State
-    bricks: int
-    done: int
-    decoded: int
-    failed: int
-    bytes: int
-    message: str
-    asked_at: float
-    may_cancel: bool
-
-
-class WarmJobs(TypedDict):
-    """What was asked for, in order, what was finished within the last hour as well; and whether more may be."""
-
-    jobs: list[WarmProgress]
-    may_warm: bool

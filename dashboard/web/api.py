@@ -18,10 +18,10 @@ from dashboard.web.routes import (
     data,
     exporting,
     health,
+    jobs,
     rows,
     sharing,
     statistics,
-    warming,
     work,
 )
 
@@ -40,7 +40,7 @@ def register(server: flask.Flask, services: Services) -> None:
         exporting,
         statistics,
         work,
-        warming,
+        jobs,
         sharing,
         health,
     ):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import flask
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from dashboard import errors
 from dashboard.addressing.requester import VIEWER_ID
 from dashboard.addressing.selection import MAX_RANK
+from dashboard.frames.complex_part import ComplexPart
+from dashboard.jobs.job import MAX_BINS
 from dashboard.people.bookmarks import LONGEST_NAME, LONGEST_NOTE
 from dashboard.people.shares import LONGEST_DAYS
 from dashboard.people.view import LONGEST
@@ -42,7 +44,7 @@ class DropRequest(BaseModel):
 
 
 class WarmRequest(BaseModel):
-    """Slices across an axis that are to be decoded into the cache: all, or those from `start` to `stop`.
+    """A job: slices across an axis are decoded into the cache, all, or those from `start` to `stop`.
 
     `axis` is the dimension that these slices fix, such as `0`; of volumes with more than three dimensions several,
     such as `0,3`, of which the range is along the first, and `at` may give a position along each of the others. It
@@ -51,6 +53,7 @@ class WarmRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    kind: Literal["warm"]
     file: Annotated[str, Field(max_length=1024)]
     dataset: Annotated[str, Field(max_length=2000)]
     axis: Annotated[str, Field(max_length=32)]
@@ -59,12 +62,26 @@ class WarmRequest(BaseModel):
     at: Annotated[list[Annotated[int, Field(ge=0, lt=2**62)]], Field(max_length=MAX_RANK)] = []
 
 
-class CancelRequest(BaseModel):
-    """The id of what was queued."""
+class StatisticsRequest(BaseModel):
+    """A job: statistics of all values of a volume, unpacked with `decode`, and a histogram of `bins` bins.
+
+    Of complex values, `part` is counted.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    id: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+    kind: Literal["statistics"]
+    file: Annotated[str, Field(max_length=1024)]
+    dataset: Annotated[str, Field(max_length=2000)]
+    decode: bool = False
+    part: Annotated[ComplexPart, Field(strict=False)] = ComplexPart.ABS
+    bins: Annotated[int, Field(ge=1, le=MAX_BINS)] = 256
+
+
+class JobRequest(
+    RootModel[Annotated[WarmRequest | StatisticsRequest, Field(discriminator="kind")]]
+):
+    """What is to be done with a whole volume."""
 
 
 class ShareRequest(BaseModel):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import flask
 
 from dashboard import errors
-from dashboard.frames.unpacking import Packing
+from dashboard.frames import unpacking
 from dashboard.web import query
 from dashboard.web.visibility import Visibility
 
@@ -47,23 +47,11 @@ def volume_of(services: Services, visible: Visibility) -> Volume:
     return volume
 
 
-def packing_of(services: Services, volume: Volume) -> Packing | None:
+def packing_of(services: Services, volume: Volume) -> unpacking.Packing | None:
     """How the values of a volume are unpacked, where that is asked for."""
     if not query.DECODE.value():
         return None
-    value = services.nodes.meaning(volume)["value"]
-    return Packing.of(value, volume, _mask(services, volume, value["mask"]))
-
-
-def _mask(services: Services, volume: Volume, path: str | None) -> Volume | None:
-    """The mask of a volume's pixels; None for one that is not there, or not of these pixels."""
-    if path is None:
-        return None
-    with suppress(errors.NotFound, errors.CannotShow, errors.TooLarge):
-        mask = services.metadata.volume(volume.address.file, path)
-        if mask.shape == volume.shape[-2:] and mask.dtype.kind in "biu":
-            return mask
-    return None
+    return unpacking.packing_of(volume, services.metadata, services.nodes)
 
 
 @contextmanager

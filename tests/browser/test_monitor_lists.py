@@ -141,8 +141,8 @@ def test_what_is_in_the_cache_is_dropped_after_a_question(monitor: Monitor, serv
     expect(focused).to_have_count(1)
 
 
-def warming(served: Served) -> list[dict[str, Any]]:
-    jobs: list[dict[str, Any]] = json.loads(served.get("/api/v1/warm")[0])["jobs"]
+def asked(served: Served) -> list[dict[str, Any]]:
+    jobs: list[dict[str, Any]] = json.loads(served.get("/api/v1/jobs")[0])["jobs"]
     return jobs
 
 
@@ -154,13 +154,13 @@ def test_a_volume_is_warmed_from_what_is_in_the_cache(monitor: Monitor, served: 
     contents.filter(has_text="axis 0,1").get_by_role("button", name="Warm").click()
     job = rows.filter(has=page.get_by_role("button", name="Remove"))
     expect(job).to_contain_text("done", timeout=60_000)
-    (progress,) = warming(served)
+    (progress,) = asked(served)
     assert progress["state"] == "done"
-    assert progress["done"] == progress["bricks"] > 0
-    expect(job).to_contain_text(f"{progress['bricks']} of {progress['bricks']}")
+    assert progress["done"] == progress["of"] > 0
+    expect(job).to_contain_text(f"{progress['of']} of {progress['of']}")
     job.get_by_role("button", name="Remove").click()
     expect(job).to_have_count(0)
-    assert warming(served) == []
+    assert asked(served) == []
     assert page.evaluate(FITS)
 
 

@@ -77,13 +77,19 @@ def test_a_volume_is_warmed(address: str, app: App) -> None:
         with Client(address) as client:
             volume = client.volume("data/volume.h5", "many")
             warming = volume.warm(0)
-            assert warming.progress["axis"] == "0,1"
+            assert warming.progress["what"] == {"axis": "0,1", "start": 0, "stop": volume.shape[0]}
             done = warming.wait(timeout_s=60)
-            assert (done["state"], done["done"]) == ("done", done["bricks"])
-            assert [one["id"] for one in client.warming()] == [done["id"]]
+            assert (done["state"], done["done"]) == ("done", done["of"])
+            assert warming.result is None
+            assert [one["id"] for one in client.jobs()] == [done["id"]]
             warming.cancel()
-            assert client.warming() == []
+            assert client.jobs() == []
             assert warming.refresh()["state"] == "done"
+            counting = client.volume("data/volume.h5", "volume").statistics(bins=16)
+            counting.wait(timeout_s=60)
+            assert counting.result is not None
+            assert counting.result["sum"] == int(VOLUME.sum(dtype="u8"))
+            assert len(counting.result["counts"]) == 16
     finally:
         stop.set()
         thread.join()
@@ -96,7 +102,7 @@ def test_warming_that_is_cancelled_or_fails_is_an_error(address: str, app: App) 
         with pytest.raises(TimeoutError):
             warming.wait(timeout_s=0.0)
         warming.cancel()
-        with pytest.raises(ServerError, match="not queued any more"):
+        with pytest.raises(ServerError, match="no job with this id"):
             warming.refresh()
 
 

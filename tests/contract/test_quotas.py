@@ -123,9 +123,10 @@ def test_guests_use_the_quota_of_who_shared_with_them(
 
 def test_what_is_queued_to_be_warmed_is_charged_for_what_is_missing(tmp_path: Path) -> None:
     def warm(app: App, who: str | None, start: int, stop: int) -> int:
-        body = {"file": "data/scan.h5", "dataset": "/a", "axis": "0", "start": start, "stop": stop}
+        asked = {"kind": "warm", "file": "data/scan.h5", "dataset": "/a", "axis": "0"}
+        body = {**asked, "start": start, "stop": stop}
         headers = {"Authorization": f"Bearer {TOKEN}"} | ({"X-Person": who} if who else {})
-        response = app.client.post("/api/v1/warm", json=body, headers=headers, base_url=HOST)
+        response = app.client.post("/api/v1/jobs", json=body, headers=headers, base_url=HOST)
         if response.status_code == 429:
             assert 0 < int(response.headers["Retry-After"]) <= 60
             assert "decoded a minute" in response.get_json()["error"]["message"]
@@ -138,7 +139,7 @@ def test_what_is_queued_to_be_warmed_is_charged_for_what_is_missing(tmp_path: Pa
         assert ask(app, "ann", 20)[0] == 200, "the second brick"
         assert warm(app, "ann", 30, 40) == 429
         assert ask(app, "ann", 30)[0] == 429
-        assert len(app.services.warm_queue.jobs()) == 1
+        assert len(app.services.jobs.jobs()) == 1
         assert warm(app, "bob", 0, 10) == 202, "all of it is cached, and costs nothing"
         assert warm(app, "bob", 30, 40) == 202
         assert warm(app, "bob", 10, 20) == 429

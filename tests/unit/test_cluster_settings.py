@@ -73,3 +73,34 @@ def test_a_machine_with_people_that_others_could_read_is_refused(
 ) -> None:
     with pytest.raises(SetupError, match=reason):
         load_settings(given)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("dask.example:8786", "it is an address"),
+        ("tls://dask.example", "it is an address"),
+        ("ws://127.0.0.1:8786", "it is an address"),
+        ("tls://dask.example:8786/x", "it is an address"),
+        ("tcp://10.0.0.5:8786", "it has to be reached by tls://"),
+        ("tcp://dask.example:8786", "it has to be reached by tls://"),
+        ("tcp://0.0.0.0:8786", "it has to be reached by tls://"),
+    ],
+)
+def test_a_scheduler_that_others_could_reach_is_refused(url: str, reason: str) -> None:
+    with pytest.raises(SetupError, match="LAMELLA_DASK") as caught:
+        load_settings({"dask": url})
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["tls://dask.example:8786", "tcp://127.0.0.1:8786", "tcp://[::1]:8786"]
+)
+def test_a_scheduler_has_tls_or_is_on_this_machine(url: str) -> None:
+    assert load_settings({"dask": url}).dask == url
+
+
+def test_a_scheduler_needs_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.cluster_settings.find_spec", lambda _: None)
+    with pytest.raises(SetupError, match=r"install lamella\[dask\]"):
+        load_settings({"dask": "tls://dask.example:8786"})

@@ -95,6 +95,7 @@ def test_each_option_reaches_the_children(make_settings: MakeSettings, tmp_path:
         "log_format": "json",
         "node": "a",
         "balancer": "https://scans.example",
+        "dask": "tls://dask.example:8786",
         "people_node": "a=https://scans.example",
         "cache_dir": tmp_path / "elsewhere",
         "url_prefix": "/x",

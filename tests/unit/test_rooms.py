@@ -40,6 +40,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"bricks"}),
     frozenset({"frames", "prefetch"}),
     frozenset({"analysis", "export"}),
+    frozenset({"jobs"}),
     frozenset({"runtime"}),
     frozenset({"web", "app"}),
     # Clients of the finished product.

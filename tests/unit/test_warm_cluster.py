@@ -19,8 +19,9 @@ from dashboard.cli.warm_cluster import (
     layers,
 )
 from dashboard.errors import SetupError
+from dashboard.jobs.job import Job, State, Warm, new_id
+from dashboard.jobs.queue import JobQueue
 from dashboard.prefetch.exchange import slab_of_brick
-from dashboard.prefetch.warm_queue import State, WarmJob, WarmQueue, new_id
 from dashboard.runtime.container import build_services
 from dashboard.settings import Settings
 from tests import files
@@ -35,7 +36,7 @@ class Machines:
 
     def __init__(self, clock: Clock) -> None:
         self.rows = MemoryRows(clock)
-        self.queue = WarmQueue(self.rows, clock)
+        self.queue = JobQueue(self.rows, clock)
         self.clock = clock
         self.there = set(MACHINES)
         self.stopped: set[str] = set()
@@ -48,19 +49,17 @@ class Machines:
             return None
         there = sorted(self.there)
         node = there[int(layer.slab, 16) % len(there)]
-        job = WarmJob(
+        job = Job(
             id=new_id(),
             file="f",
             dataset="d",
-            fingerprint=[1],
-            fixed=[0],
-            start=layer.body["start"],
-            stop=layer.body["start"] + 1,
-            bricks=layer.bricks,
+            fingerprint=(1,),
+            what=Warm(fixed=(0,), start=layer.body["start"], stop=layer.body["start"] + 1),
+            of=layer.bricks,
             nbytes=1,
             asked_at=self.clock(),
         )
-        added = WarmQueue(self.rows, self.clock, node).add(job, 10**9)
+        added = JobQueue(self.rows, self.clock, node).add(job, 10**9)
         self.most = max(self.most, len(self.queue.jobs()))
         return added.id
 
@@ -71,9 +70,10 @@ class Machines:
             jobs = [one for one in self.queue.jobs() if one.node == node]
             job = next((one for one in jobs if not one.state.is_final), None)
             if job is not None:
-                made = {"state": State.DONE, "done": job.bricks, "decoded": job.bricks}
+                made = {"state": State.DONE, "done": job.of, "decoded": job.of}
                 assert self.queue.update(job, job.model_copy(update=made))
-                self.done.append(f"{node} {job.start}")
+                assert isinstance(job.what, Warm)
+                self.done.append(f"{node} {job.what.start}")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import { browserClock } from '../clock.mjs';
 import { seriesQuery, sumsQuery } from '../../model/monitor/address.mjs';
 /** @import { Span, State } from '../../model/monitor/address.mjs' */
-/** @import { ContentsGroup, WarmJob } from '../../model/monitor/contents.mjs' */
+/** @import { ContentsGroup, Job } from '../../model/monitor/contents.mjs' */
 /** @import { GroupedSeries, Series } from '../../model/monitor/figures.mjs' */
 /** @import { HistogramSeries } from '../../model/monitor/heatmap.mjs' */
 /** @import { Horizon } from '../../model/monitor/horizons.mjs' */
@@ -39,16 +39,20 @@ export function createStatistics(api, clock = browserClock) {
     return /** @type {Promise<T>} */ (found);
   }
 
-  /** Change something of the cache, whose contents are requested anew. @param {string} path @param {object} body */
-  async function post(path, body) {
-    await api.fetchOk(api.url(path, {}), {
+  /** Change something of the cache or of the jobs, which are requested anew.
+   * @param {string} path @param {RequestInit} how */
+  async function change(path, how) {
+    await api.fetchOk(api.url(path, {}), how);
+    for (const listed of ['/api/v1/contents', '/api/v1/jobs']) pending.delete(api.url(listed, {}));
+  }
+
+  /** @param {string} path @param {object} body */
+  const post = (path, body) =>
+    change(path, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(body),
     });
-    pending.delete(api.url('/api/v1/contents', {}));
-    pending.delete(api.url('/api/v1/warm', {}));
-  }
 
   return {
     /* From now on everything is requested anew. */
@@ -87,12 +91,12 @@ export function createStatistics(api, clock = browserClock) {
     contents: () => fetchOnce('/api/v1/contents', {}),
     /** Remove a group's bricks from the cache. @param {ContentsGroup} group */
     drop: ({ volume, axis }) => post('/api/v1/contents/drop', { volume, axis }),
-    /** What is decoded into the cache by request. @returns {Promise<{jobs: WarmJob[], may_warm: boolean}>} */
-    warming: () => fetchOnce('/api/v1/warm', {}),
+    /** What people have asked for. @returns {Promise<{jobs: Job[], may_ask: boolean}>} */
+    jobs: () => fetchOnce('/api/v1/jobs', {}),
     /** Have the rest of a group's bricks decoded. @param {ContentsGroup} group */
-    warm: ({ file, dataset, axis }) => post('/api/v1/warm', { file, dataset, axis }),
+    warm: ({ file, dataset, axis }) => post('/api/v1/jobs', { kind: 'warm', file, dataset, axis }),
     /** @param {string} id */
-    cancelWarming: (id) => post('/api/v1/warm/cancel', { id }),
+    cancelJob: (id) => change(`/api/v1/jobs/${id}`, { method: 'DELETE' }),
     /** The address of figures as CSV. @param {State} state @param {Query} more */
     csv: (state, more) => api.url('/api/v1/stats/series', { ...seriesQuery(state), ...more, format: 'csv' }),
   };

@@ -1,22 +1,22 @@
-/* What is in the brick cache now, by volume and axis, and what is being decoded into it by request. */
+/* What is in the brick cache now, by volume and axis, and the jobs that people have asked for. */
 
 import { formatBytes } from '../number-format.mjs';
 import { formatCount, formatShare, plural } from './format.mjs';
 
 /** @typedef {{volume: string, axis: string, file: string | null, dataset: string | null, bricks: number,
  *  bytes: number}} ContentsGroup */
-/** @typedef {{id: string, volume: string, axis: string, start: number, stop: number, state: string, bricks: number,
- *  done: number, failed: number, message: string, may_cancel: boolean}} WarmJob */
+/** @typedef {{id: string, kind: string, volume: string, what: {axis?: string, start?: number, stop?: number},
+ *  state: string, done: number, of: number, failed: number, message: string, may_cancel: boolean}} Job */
 /** What a person may do with a group. @typedef {{warm: ((group: ContentsGroup) => void) | null,
  *  drop: ((group: ContentsGroup) => void) | null}} ContentsActions */
 
 export const CONTENTS_HEAD = ['volume', 'sliced across', 'bricks', 'size', 'share of the cache'];
-export const WARM_HEAD = ['being warmed', 'sliced across', 'slices', 'bricks', 'state'];
+export const JOBS_HEAD = ['job', 'of', 'done', 'state'];
 // What was stored before bricks had names.
 const OTHER = 'other';
 
 /** @type {Record<string, string>} */
-const STATES = { queued: 'waiting', running: 'being decoded', done: 'done', failed: 'failed' };
+const STATES = { queued: 'waiting', running: 'running', done: 'done', failed: 'failed' };
 
 /** @param {string} axis */
 const axisText = (axis) => (axis === OTHER ? axis : 'axis ' + axis);
@@ -54,19 +54,25 @@ export function dropQuestion({ volume, axis, bricks, bytes }) {
     ' Slices without a cached frame are decoded again.';
 }
 
-/** Rows of what is being warmed; `cancel` is called with the id whose button is pressed. Jobs of others have none.
- * @param {WarmJob[]} jobs @param {((id: string) => void) | null} cancel */
-export function warmRows(jobs, cancel) {
-  return jobs.map(({ id, volume, axis, start, stop, state, bricks, done, failed, message, may_cancel: mayCancel }) => {
+/** What a job does. @param {Job} job */
+function jobText({ kind, what: { axis, start, stop } }) {
+  if (axis === undefined || start === undefined || stop === undefined) return kind;
+  return `${kind}: ${axisText(axis)}, ${formatCount(start)} to ${formatCount(stop - 1)}`;
+}
+
+/** Rows of jobs; `cancel` is called with the id whose button is pressed. Jobs of others have none.
+ * @param {Job[]} jobs @param {((id: string) => void) | null} cancel */
+export function jobRows(jobs, cancel) {
+  return jobs.map((job) => {
+    const { id, volume, state, done, of, failed, message, may_cancel: mayCancel } = job;
     const isFinal = state === 'done' || state === 'failed';
     const text = STATES[state] + (failed ? `, ${formatCount(failed)} cannot be decoded` : '');
     const button = { text: isFinal ? 'Remove' : 'Cancel', action: () => cancel && cancel(id) };
     return {
       cells: [
+        jobText(job),
         { text: volume, title: volume },
-        axisText(axis),
-        `${formatCount(start)} to ${formatCount(stop - 1)}`,
-        `${formatCount(done)} of ${formatCount(bricks)}`,
+        `${formatCount(done)} of ${formatCount(of)}`,
         message ? { text: `${text}: ${message}`, title: message } : text,
         ...(cancel ? [mayCancel ? button : ''] : []),
       ],

@@ -1,7 +1,7 @@
 /* The table of the row "Caches": a breakdown of what was demanded, or what is in the cache now. */
 
 import { recentPart, switchOf } from '../../model/monitor/address.mjs';
-import { CONTENTS_HEAD, contentsRows, dropQuestion, WARM_HEAD, warmRows } from '../../model/monitor/contents.mjs';
+import { CONTENTS_HEAD, contentsRows, dropQuestion, jobRows, JOBS_HEAD } from '../../model/monitor/contents.mjs';
 import { GROUP_HEAD, groupRows } from '../../model/monitor/facts.mjs';
 import { element } from '../../render/dom.mjs';
 import { keep, make, table } from '../../render/monitor/elements.mjs';
@@ -52,9 +52,9 @@ export function createGroups({ config, statistics, onError }, now) {
 
   /** @param {State} state */
   async function showContents(state) {
-    const [{ contents, may_drop: mayDrop }, { jobs, may_warm: mayWarm }] = await Promise.all([
+    const [{ contents, may_drop: mayDrop }, { jobs, may_ask: mayWarm }] = await Promise.all([
       statistics.contents(),
-      statistics.warming(),
+      statistics.jobs(),
     ]);
     /** @param {Promise<unknown>} change */
     const after = (change) => change.then(() => showContents(state)).catch(onError);
@@ -64,7 +64,7 @@ export function createGroups({ config, statistics, onError }, now) {
         ? (/** @type {ContentsGroup} */ group) => confirm(dropQuestion(group)) && after(statistics.drop(group))
         : null,
     };
-    const cancel = mayWarm ? (/** @type {string} */ id) => after(statistics.cancelWarming(id)) : null;
+    const cancel = mayWarm ? (/** @type {string} */ id) => after(statistics.cancelJob(id)) : null;
     /** @param {string[]} names @param {unknown[]} buttons */
     const head = (names, ...buttons) => [...names, ...buttons.filter(Boolean).map(() => '')];
     keep(
@@ -73,7 +73,7 @@ export function createGroups({ config, statistics, onError }, now) {
       () => [
         ...notes(state, ['volume', 'axis']),
         ...(jobs.length
-          ? table({ head: head(WARM_HEAD, cancel), rows: warmRows(jobs, cancel), chosen: null, onRow: null, empty: '' })
+          ? table({ head: head(JOBS_HEAD, cancel), rows: jobRows(jobs, cancel), chosen: null, onRow: null, empty: '' })
           : []),
         ...table({
           head: head(CONTENTS_HEAD, actions.warm, actions.drop),

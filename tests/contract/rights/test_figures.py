@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from dashboard.jobs import queue
 from dashboard.people.person import Person, Scope
-from dashboard.prefetch import warm_queue
 from dashboard.telemetry.groups import By
 from tests.contract.rights.conftest import PEOPLE, Guarded
 from tests.contract.rights.requests import ABSENT, HIDDEN, attributes, comparable, report
@@ -183,8 +183,8 @@ def test_what_is_hidden_is_not_dropped(busy: Guarded) -> None:
 
 
 def warm(guarded: Guarded, who: str, file: str) -> Any:
-    body = {"file": file, "dataset": "cobalt_values", "axis": "0"}
-    return guarded.ask(who, "/api/v1/warm", "POST", json=body)
+    body = {"kind": "warm", "file": file, "dataset": "cobalt_values", "axis": "0"}
+    return guarded.ask(who, "/api/v1/jobs", "POST", json=body)
 
 
 def test_what_is_hidden_is_not_warmed(busy: Guarded) -> None:
@@ -194,29 +194,31 @@ def test_what_is_hidden_is_not_warmed(busy: Guarded) -> None:
     job = warm(busy, "bob", HIDDEN).get_json()
     assert job["state"] == "queued"
     for who, seen in (("ann", 0), ("bob", 1), ("root", 1)):
-        assert len(busy.ask(who, "/api/v1/warm").get_json()["jobs"]) == seen
-    cancel = "/api/v1/warm/cancel"
-    refused = [
-        busy.ask("ann", cancel, "POST", json={"id": found}) for found in (job["id"], "0" * 16)
-    ]
-    assert [response.status_code for response in refused] == [404, 404]
-    assert refused[0].get_data() == refused[1].get_data()
-    assert busy.ask("bob", cancel, "POST", json={"id": job["id"]}).status_code == 204
+        assert len(busy.ask(who, "/api/v1/jobs").get_json()["jobs"]) == seen
+    for method in ("GET", "DELETE"):
+        refused = [
+            busy.ask("ann", f"/api/v1/jobs/{found}", method) for found in (job["id"], "0" * 16)
+        ]
+        assert [response.status_code for response in refused] == [404, 404]
+        assert refused[0].get_data() == refused[1].get_data()
+    assert busy.ask("bob", f"/api/v1/jobs/{job['id']}").get_json()["file"] == HIDDEN
+    assert busy.ask("bob", f"/api/v1/jobs/{job['id']}", "DELETE").status_code == 204
 
 
 def test_one_person_leaves_the_others_a_place(busy: Guarded) -> None:
     def ask(who: str, start: int) -> Any:
-        body = {"file": "common/volume.h5", "dataset": "common_values", "axis": "0", "start": start}
-        return busy.ask(who, "/api/v1/warm", "POST", json=body)
+        volume = {"file": "common/volume.h5", "dataset": "common_values"}
+        body = {"kind": "warm", **volume, "axis": "0", "start": start}
+        return busy.ask(who, "/api/v1/jobs", "POST", json=body)
 
     def listed(who: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = busy.ask(who, "/api/v1/warm").get_json()["jobs"]
+        found: list[dict[str, Any]] = busy.ask(who, "/api/v1/jobs").get_json()["jobs"]
         return found
 
     def cancel(who: str, job: str) -> Any:
-        return busy.ask(who, "/api/v1/warm/cancel", "POST", json={"id": job})
+        return busy.ask(who, f"/api/v1/jobs/{job}", "DELETE")
 
-    jobs = [ask("ann", start) for start in range(warm_queue.MAX_OF_PERSON)]
+    jobs = [ask("ann", start) for start in range(queue.MAX_OF_PERSON)]
     assert {response.status_code for response in jobs} == {202}
     refused = ask("ann", 10)
     assert refused.status_code == 429
@@ -227,7 +229,7 @@ def test_one_person_leaves_the_others_a_place(busy: Guarded) -> None:
     last = jobs.pop().get_json()["id"]
     # Both see the file, but each cancels what is their own, and an admin everything.
     may = {who: [one["may_cancel"] for one in listed(who)] for who in ("ann", "bob", "root")}
-    own = warm_queue.MAX_OF_PERSON
+    own = queue.MAX_OF_PERSON
     assert may == {
         "ann": [True] * own + [False],
         "bob": [False] * own + [True],
@@ -245,6 +247,6 @@ def test_one_person_leaves_the_others_a_place(busy: Guarded) -> None:
 def test_warming_takes_the_scope(busy: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PEOPLE, "bob", Person("bob", PEOPLE["bob"].groups, frozenset({Scope.READ})))
     assert warm(busy, "bob", HIDDEN).status_code == 403
-    assert busy.ask("bob", "/api/v1/warm").get_json()["may_warm"] is False
-    cancel = busy.ask("bob", "/api/v1/warm/cancel", "POST", json={"id": "0" * 16})
+    assert busy.ask("bob", "/api/v1/jobs").get_json()["may_ask"] is False
+    cancel = busy.ask("bob", f"/api/v1/jobs/{'0' * 16}", "DELETE")
     assert cancel.status_code == 403

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { adviceOf } from '../../../assets/model/monitor/advice.mjs';
-import { contentsRows, dropQuestion, warmRows } from '../../../assets/model/monitor/contents.mjs';
+import { contentsRows, dropQuestion, jobRows } from '../../../assets/model/monitor/contents.mjs';
 import {
   cacheFacts,
   fatesOf,
@@ -210,24 +210,24 @@ Deno.test('what is in the cache is listed with its share, and asked about before
   assert.deepEqual(bare.map(({ cells }) => cells.length), [5]);
 });
 
-Deno.test('what is being warmed says how far it is, and is cancelled by its id', () => {
-  const slices = { volume: 'a.h5/x', axis: '0', start: 0, stop: 2160 };
-  const job = { ...slices, bricks: 32, failed: 0, message: '', may_cancel: true };
+Deno.test('a job says how far it is, and is cancelled by its id', () => {
+  const what = { axis: '0', start: 0, stop: 2160 };
+  const job = { kind: 'warm', volume: 'a.h5/x', what, of: 32, failed: 0, message: '', may_cancel: true };
   const cancelled = [];
-  const rows = warmRows([
+  const rows = jobRows([
     { ...job, id: 'a', state: 'running', done: 7 },
     { ...job, id: 'b', state: 'done', done: 30, failed: 2, message: 'A chunk is damaged.' },
-    { ...job, id: 'd', state: 'queued', done: 0, may_cancel: false },
+    { ...job, id: 'd', state: 'queued', kind: 'statistics', what: { bins: 256 }, done: 0, may_cancel: false },
   ], (id) => cancelled.push(id));
   const texts = rows.map(({ cells }) => cells.map((cell) => cell.text || cell));
   assert.deepEqual(texts, [
-    ['a.h5/x', 'axis 0', '0 to 2,159', '7 of 32', 'being decoded', 'Cancel'],
-    ['a.h5/x', 'axis 0', '0 to 2,159', '30 of 32', 'done, 2 cannot be decoded: A chunk is damaged.', 'Remove'],
-    ['a.h5/x', 'axis 0', '0 to 2,159', '0 of 32', 'waiting', ''],
+    ['warm: axis 0, 0 to 2,159', 'a.h5/x', '7 of 32', 'running', 'Cancel'],
+    ['warm: axis 0, 0 to 2,159', 'a.h5/x', '30 of 32', 'done, 2 cannot be decoded: A chunk is damaged.', 'Remove'],
+    ['statistics', 'a.h5/x', '0 of 32', 'waiting', ''],
   ]);
-  rows[0].cells[5].action();
+  rows[0].cells[4].action();
   assert.deepEqual(cancelled, ['a']);
-  assert.deepEqual(warmRows([{ ...job, id: 'c', state: 'queued', done: 0 }], null)[0].cells.length, 5);
+  assert.deepEqual(jobRows([{ ...job, id: 'c', state: 'queued', done: 0 }], null)[0].cells.length, 4);
 });
 
 Deno.test('processes have what they use, and one that is silent is marked', () => {

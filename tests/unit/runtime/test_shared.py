@@ -16,11 +16,11 @@ from werkzeug.test import TestResponse
 
 from dashboard.cli import lamella
 from dashboard.errors import SetupError
+from dashboard.jobs.job import Job, Warm, new_id
 from dashboard.people.accounts import Accounts
 from dashboard.people.person import Scope
 from dashboard.people.store import open_people
 from dashboard.people.tokens import Tokens
-from dashboard.prefetch.warm_queue import WarmJob, new_id
 from dashboard.runtime.caches import open_caches, open_shared
 from dashboard.runtime.container import Services
 from dashboard.runtime.health import Part
@@ -120,21 +120,19 @@ def test_a_queued_job_is_done_by_the_machine_that_was_asked(
     node: Callable[[str], Services],
 ) -> None:
     a, b = node("a"), node("b")
-    job = WarmJob(
+    job = Job(
         id=new_id(),
         file="data/a.h5",
         dataset="/x",
-        fingerprint=[1, 2, 3, 4],
-        fixed=[0],
-        start=0,
-        stop=24,
-        bricks=6,
+        fingerprint=(1, 2, 3, 4),
+        what=Warm(fixed=(0,), start=0, stop=24),
+        of=6,
         nbytes=153_600,
         asked_at=time.time(),
     )
-    a.warm_queue.add(job, 10**9)
-    assert [len(one.warm_queue.jobs()) for one in (a, b)] == [1, 1]
-    assert [len(one.warm_queue.own_jobs()) for one in (a, b)] == [1, 0]
+    a.jobs.add(job, 10**9)
+    assert [len(one.jobs.jobs()) for one in (a, b)] == [1, 1]
+    assert [len(one.jobs.own_jobs()) for one in (a, b)] == [1, 0]
 
 
 def test_nothing_is_lost_while_the_store_is_gone(

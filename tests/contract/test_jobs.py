@@ -1,4 +1,4 @@
-"""Volumes that are decoded into the cache by request, by the worker that has nothing else to do."""
+"""Jobs of the worker that has nothing else to do: volumes that are decoded into the cache."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from werkzeug.test import TestResponse
 
-from dashboard.prefetch import warm_queue
+from dashboard.jobs import queue
+from dashboard.jobs.runner import Runner
 from dashboard.prefetch.worker import Worker
-from dashboard.runtime.container import build_services
+from dashboard.runtime.container import Services, build_services
 from tests import files
 from tests.web import HOST, App, assert_error, running
 
@@ -36,23 +37,38 @@ def app(tmp_path: Path) -> Iterator[App]:
 
 
 @pytest.fixture
-def worker(app: App) -> Iterator[Worker]:
-    """The prefetch worker over the same caches."""
-    services = build_services(app.services.settings, role="worker")
-    yield services.worker()
-    services.close()
+def services(app: App) -> Iterator[Services]:
+    """Those of a worker over the same caches."""
+    made = build_services(app.services.settings, role="worker")
+    yield made
+    made.close()
 
 
-def post(app: App, path: str, **body: Any) -> TestResponse:
-    return app.client.post(path, json=body, base_url=HOST)
+@pytest.fixture
+def runner(services: Services) -> Runner:
+    return services.runner()
+
+
+@pytest.fixture
+def worker(services: Services, runner: Runner) -> Worker:
+    """The prefetch worker."""
+    return services.worker(runner)
+
+
+def post(app: App, **body: Any) -> TestResponse:
+    return app.client.post("/api/v1/jobs", json=body, base_url=HOST)
 
 
 def warm(app: App, dataset: str = "/a", axis: str = "0", **more: Any) -> TestResponse:
-    return post(app, "/api/v1/warm", file="scan.h5", dataset=dataset, axis=axis, **more)
+    return post(app, kind="warm", file="scan.h5", dataset=dataset, axis=axis, **more)
+
+
+def cancel(app: App, job: dict[str, Any]) -> TestResponse:
+    return app.client.delete(f"/api/v1/jobs/{job['id']}", base_url=HOST)
 
 
 def jobs(app: App) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = app.get("/api/v1/warm").get_json()["jobs"]
+    found: list[dict[str, Any]] = app.get("/api/v1/jobs").get_json()["jobs"]
     return found
 
 
@@ -70,17 +86,18 @@ def cached(app: App) -> dict[tuple[str, str], int]:
 
 
 def test_a_volume_is_decoded_when_nobody_waits(app: App, worker: Worker) -> None:
-    assert app.get("/api/v1/warm").get_json() == {"jobs": [], "may_warm": True}
+    assert app.get("/api/v1/jobs").get_json() == {"jobs": [], "may_ask": True}
     response = warm(app)
     assert response.status_code == 202
     job = response.get_json()
-    assert (job["state"], job["bricks"], job["done"]) == ("queued", 4, 0)
-    assert (job["volume"], job["axis"], job["start"], job["stop"]) == ("scan.h5/a", "0", 0, 20)
+    assert (job["state"], job["of"], job["done"]) == ("queued", 4, 0)
+    assert (job["volume"], job["what"]) == ("scan.h5/a", {"axis": "0", "start": 0, "stop": 20})
     assert job["bytes"] == VALUES.nbytes
     work(worker)
     (done,) = jobs(app)
     assert done["id"] == job["id"]
     assert (done["state"], done["done"], done["decoded"], done["failed"]) == ("done", 4, 4, 0)
+    assert done["seconds"] > 0
     assert cached(app) == {("scan.h5/a", "0"): 4}
     status = app.slice("scan.h5", "a", "7,:,:", viewer="ann").headers["Cache-Status"]
     assert "detail=prefetched" in status
@@ -88,7 +105,7 @@ def test_a_volume_is_decoded_when_nobody_waits(app: App, worker: Worker) -> None
 
 def test_a_range_and_what_is_cached_already(app: App, worker: Worker) -> None:
     app.slice("scan.h5", "a", "7,:,:")
-    assert warm(app, start=6, stop=11).get_json()["bricks"] == 2
+    assert warm(app, start=6, stop=11).get_json()["of"] == 2
     work(worker)
     (done,) = jobs(app)
     assert (done["done"], done["decoded"]) == (2, 1)
@@ -99,7 +116,7 @@ def test_a_range_and_what_is_cached_already(app: App, worker: Worker) -> None:
     ("dataset", "axis", "bricks"), [("/b", "0,1", 2), ("/b", "1,3", 6), ("/flat", "none", 1)]
 )
 def test_other_dimensions(app: App, worker: Worker, dataset: str, axis: str, bricks: int) -> None:
-    assert warm(app, dataset, axis).get_json()["bricks"] == bricks
+    assert warm(app, dataset, axis).get_json()["of"] == bricks
     work(worker)
     assert jobs(app)[0]["done"] == bricks
     assert cached(app) == {(f"scan.h5{dataset}", axis): bricks}
@@ -107,7 +124,7 @@ def test_other_dimensions(app: App, worker: Worker, dataset: str, axis: str, bri
 
 def test_what_is_stored_as_it_is_needs_nothing(app: App) -> None:
     job = warm(app, "/plain").get_json()
-    assert (job["state"], job["bricks"]) == ("done", 0)
+    assert (job["state"], job["of"]) == ("done", 0)
     assert "nothing to decode" in job["message"]
     assert jobs(app) == []
 
@@ -121,32 +138,31 @@ def test_the_same_is_queued_once(app: App) -> None:
 
 def test_a_job_is_cancelled(app: App, worker: Worker) -> None:
     job = warm(app).get_json()
-    assert post(app, "/api/v1/warm/cancel", id=job["id"]).status_code == 204
+    assert cancel(app, job).status_code == 204
     assert jobs(app) == []
     work(worker)
     assert cached(app) == {}
-    assert "queued" in assert_error(post(app, "/api/v1/warm/cancel", id=job["id"]), 404)
+    assert "no job" in assert_error(cancel(app, job), 404)
+    assert "no job" in assert_error(app.get(f"/api/v1/jobs/{job['id']}"), 404)
 
 
-def test_a_job_is_cancelled_while_it_is_worked_on(app: App, worker: Worker) -> None:
+def test_a_job_is_cancelled_while_it_is_worked_on(app: App, worker: Worker, runner: Runner) -> None:
     job = warm(app).get_json()
     worker.run_once()
     assert jobs(app)[0]["state"] == "running"
-    assert post(app, "/api/v1/warm/cancel", id=job["id"]).status_code == 204
-    assert worker.warmer is not None
-    worker.warmer.store_s = 0.0
+    assert cancel(app, job).status_code == 204
+    runner.store_s = 0.0
     work(worker)
     assert jobs(app) == []
     assert cached(app)["scan.h5/a", "0"] < 4
 
 
-def test_people_have_their_volumes_warmed_in_turn(app: App, worker: Worker) -> None:
+def test_people_have_their_volumes_warmed_in_turn(app: App, worker: Worker, runner: Runner) -> None:
     warm(app, axis="0"), warm(app, axis="1"), warm(app, axis="2", stop=16)
-    queue = app.services.warm_queue
-    for job, person in zip(queue.jobs(), ("ann", "ann", "bob"), strict=True):
-        assert queue.update(job, job.model_copy(update={"person": person}))
-    assert worker.warmer is not None
-    worker.warmer.store_s = 0.0
+    queued = app.services.jobs
+    for job, person in zip(queued.jobs(), ("ann", "ann", "bob"), strict=True):
+        assert queued.update(job, job.model_copy(update={"person": person}))
+    runner.store_s = 0.0
     for _ in range(3):
         worker.run_once()
     assert [(job["state"], job["done"]) for job in jobs(app)] == [
@@ -189,53 +205,58 @@ def test_no_more_is_queued_than_the_cache_holds(app: App, monkeypatch: pytest.Mo
     app.services.caches.brick_evictor.limit = VALUES.nbytes - 1
     assert "name a range" in assert_error(warm(app, axis="2"), 413)
     app.services.caches.brick_evictor.limit = 10 * VALUES.nbytes
-    monkeypatch.setattr(warm_queue, "MAX_JOBS", 1)
-    assert "1 volumes are queued" in assert_error(warm(app, axis="2"), 429)
+    monkeypatch.setattr(queue, "MAX_JOBS", 1)
+    assert "1 jobs are queued" in assert_error(warm(app, axis="2"), 429)
+
+
+A = {"kind": "warm", "file": "scan.h5", "dataset": "/a"}
 
 
 @pytest.mark.parametrize(
     ("body", "status", "text"),
     [
-        ({"file": "no.h5", "dataset": "/a", "axis": "0"}, 404, "no.h5"),
-        ({"file": "scan.h5", "dataset": "/no", "axis": "0"}, 404, "no"),
-        ({"file": "scan.h5", "dataset": "/a", "axis": "3"}, 400, "fix 1 of them"),
-        ({"file": "scan.h5", "dataset": "/a", "axis": "0,1"}, 400, "fix 1 of them"),
-        ({"file": "scan.h5", "dataset": "/a", "axis": "none"}, 400, "fix 1 of them"),
-        ({"file": "scan.h5", "dataset": "/a", "axis": "x"}, 400, "An axis is a dimension"),
-        ({"file": "scan.h5", "dataset": "/a", "axis": "٣"}, 400, "An axis is a dimension"),
-        ({"file": "scan.h5", "dataset": "/a", "axis": 0}, 400, "axis"),
-        ({"file": "scan.h5", "dataset": "/a", "axis": "0", "start": 20}, 400, "0 to 20"),
-        ({"file": "scan.h5", "dataset": "/a", "axis": "0", "stop": 21}, 400, "0 to 20"),
-        ({"file": "scan.h5", "dataset": "/a", "axis": "0", "more": 1}, 400, "more"),
-        ({}, 400, "file"),
+        (A | {"file": "no.h5", "axis": "0"}, 404, "no.h5"),
+        (A | {"dataset": "/no", "axis": "0"}, 404, "no"),
+        (A | {"axis": "3"}, 400, "fix 1 of them"),
+        (A | {"axis": "0,1"}, 400, "fix 1 of them"),
+        (A | {"axis": "none"}, 400, "fix 1 of them"),
+        (A | {"axis": "x"}, 400, "An axis is a dimension"),
+        (A | {"axis": "٣"}, 400, "An axis is a dimension"),
+        (A | {"axis": 0}, 400, "axis"),
+        (A | {"axis": "0", "start": 20}, 400, "0 to 20"),
+        (A | {"axis": "0", "stop": 21}, 400, "0 to 20"),
+        (A | {"axis": "0", "more": 1}, 400, "more"),
+        (A | {"kind": "statistics", "axis": "0"}, 400, "axis"),
+        (A | {"kind": "statistics", "bins": 0}, 400, "bins"),
+        (A | {"kind": "statistics", "part": "half"}, 400, "part"),
+        (A | {"kind": "bake", "axis": "0"}, 400, "kind"),
+        ({}, 400, "kind"),
     ],
 )
 def test_what_is_refused(app: App, body: dict[str, Any], status: int, text: str) -> None:
-    assert text in assert_error(post(app, "/api/v1/warm", **body), status)
+    assert text in assert_error(post(app, **body), status)
     assert jobs(app) == []
 
 
 def test_nobody_warms_a_public_server(tmp_path: Path) -> None:
     path = files.write(tmp_path / "scan.h5", a=(VALUES, CHUNKED))
     with running(tmp_path, path, host="0.0.0.0", public=True) as app:
-        assert app.get("/api/v1/warm").get_json() == {"jobs": [], "may_warm": False}
-        assert "may not warm" in assert_error(warm(app), 403)
+        assert app.get("/api/v1/jobs").get_json() == {"jobs": [], "may_ask": False}
+        assert "may not ask for jobs" in assert_error(warm(app), 403)
 
 
 def test_rows_of_something_else_are_left_out(app: App) -> None:
     warm(app)
     for value in (b"{", b"[]", b'{"id": "x"}'):
-        app.services.caches.plans.set("warm:zzz", value)
+        app.services.caches.plans.set("job:zzz", value)
         assert len(jobs(app)) == 1
 
 
-def test_only_one_thread_warms(app: App, worker: Worker) -> None:
+def test_only_one_thread_works(app: App, runner: Runner) -> None:
     warm(app)
-    warmer = worker.warmer
-    assert warmer is not None
     found: list[bool] = []
-    with warmer.lock:
-        thread = threading.Thread(target=lambda: found.append(warmer.step()))
+    with runner.lock:
+        thread = threading.Thread(target=lambda: found.append(runner.step()))
         thread.start()
         thread.join()
     assert found == [False]

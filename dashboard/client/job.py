@@ -1,48 +1,51 @@
-"""What a server was asked to decode into its cache, and how far it is."""
+"""What a server was asked to do with a volume, and how far it is."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from dashboard.client.connection import ServerError
 
 if TYPE_CHECKING:
     from dashboard.client.client import Client
-    from dashboard.web.answers import WarmProgress
+    from dashboard.web.job_answers import JobProgress, VolumeStatistics
 
 _FINAL: Final = ("done", "failed")
 _POLL_S: Final = 0.5
 
 
-class Warming:
-    """What a server was asked to warm; `progress` is what it said last."""
+class RunningJob:
+    """What a server was asked for; `progress` is what it said last, `result` what the job has found."""
 
-    def __init__(self, client: Client, progress: WarmProgress) -> None:
+    def __init__(self, client: Client, progress: JobProgress) -> None:
         self._client = client
-        self.progress = progress
+        self.progress: JobProgress = progress
+        self.result: VolumeStatistics | None = None
 
-    def refresh(self) -> WarmProgress:
+    def refresh(self) -> JobProgress:
         """How far it is now; raises `ServerError` (404) when it was cancelled."""
-        for one in self._client.warming():
-            if one["id"] == self.progress["id"]:
-                self.progress = one
-                return one
-        if self.progress["state"] in _FINAL:
-            return self.progress
-        raise ServerError(404, "not_found", "What was to be warmed is not queued any more.")
+        try:
+            found = self._client.job(self.progress["id"])
+        except ServerError as error:
+            if error.status == HTTPStatus.NOT_FOUND and self.progress["state"] in _FINAL:
+                return self.progress
+            raise
+        self.progress, self.result = found, found["result"]
+        return self.progress
 
     def wait(
         self,
         timeout_s: float | None = None,
-        on_progress: Callable[[WarmProgress], object] | None = None,
-    ) -> WarmProgress:
+        on_progress: Callable[[JobProgress], object] | None = None,
+    ) -> JobProgress:
         """Wait until it is done; raises `TimeoutError`, and `ServerError` when it fails."""
         began = time.monotonic()
         while self.progress["state"] not in _FINAL:
             if timeout_s is not None and time.monotonic() - began >= timeout_s:
-                raise TimeoutError("The volume is not warm yet.")
+                raise TimeoutError("The job is not done yet.")
             time.sleep(_POLL_S)
             self.refresh()
             if on_progress is not None:
@@ -53,4 +56,4 @@ class Warming:
 
     def cancel(self) -> None:
         """Cancel it; what was decoded stays in the cache. `ServerError` (404) for what others asked for."""
-        self._client.cancel_warming(self.progress["id"])
+        self._client.cancel_job(self.progress["id"])
