@@ -128,6 +128,7 @@ export function start(config) {
   const bridge = createDashBridge({
     dimensions,
     recordsOf: (file) => datasets.known(file)?.list || [],
+    isOver: () => plot.bar() !== null,
     onDragged: focus.restore,
   });
   const polling = createPolling({
@@ -250,7 +251,7 @@ export function start(config) {
     },
   });
 
-  const show = { bounds: bridge.syncBounds, viewer: () => viewer };
+  const show = { bounds: bridge.syncBounds, controls: bridge.syncColors, viewer: () => viewer };
   const contrast = createContrast({ api, clock, colors, loader, machine, picture, plot, store, ...show });
   const prefetchPause = createPrefetchPause({
     api,

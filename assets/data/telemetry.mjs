@@ -77,7 +77,12 @@ export function createTelemetry(api, network, viewerId, clock = browserClock) {
     return new Promise((resolve) => {
       clock.nextFrame(() => {
         performance.mark('slice-painted', {
-          detail: { index: request.index, axis: request.axis, source: answer.source },
+          detail: {
+            index: request.index,
+            axis: request.axis,
+            source: answer.source,
+            ...(request.beside ? { beside: true } : {}),
+          },
         });
         performance.clearMarks('slice-painted');
         // This frame is on the screen when the browser turns to the next task.

@@ -1,6 +1,6 @@
 /* The deep link in the address bar. */
 
-import { compared, MODES } from './compare.mjs';
+import { compared, MODES, SHARE } from './compare.mjs';
 import { formatVoxelSize, parseVoxelSize } from './axes.mjs';
 import { COLORSCALES, NORMS } from './colormap.mjs';
 import { hundredths, shorten, within } from './link-plane.mjs';
@@ -51,6 +51,7 @@ import { PARTS, POOLS, selectionOf } from './viewport.mjs';
  * @property {string | null} compare `FILE|DATASET`.
  * @property {Mode | null} comparing
  * @property {number | null} difference Half its window.
+ * @property {number | null} share Of a swipe or blend.
  * @property {readonly number[] | null} point Index of each dimension.
  * @property {Range | null} depth Range along the axis, of three views.
  * @property {string | null} tools As model/tools.mjs has them.
@@ -134,6 +135,7 @@ export function parseLink(search) {
     compare: compared(query.get('compare') || '') && query.get('compare'),
     comparing: known('comparing', MODES),
     difference: positive(query.get('difference')),
+    share: share(query.get('share')),
     point: indices(query.get('point')),
     depth: pair(query.get('depth')),
     tools: query.get('tools'),
@@ -163,6 +165,7 @@ export function parseLink(search) {
     'compare',
     'comparing',
     'difference',
+    'share',
     'point',
     'depth',
   ])
@@ -211,6 +214,7 @@ export function formatLink(view) {
     query.push(['compare', view.compare]);
     if (view.mode !== MODES[0]) query.push(['comparing', view.mode]);
     if (view.difference !== null) query.push(['difference', view.difference]);
+    if (view.share !== SHARE) query.push(['share', view.share]);
   }
   if (view.views === 3) {
     query.push(['views', 3], ['point', view.position.join(',')]);

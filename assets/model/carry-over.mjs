@@ -4,7 +4,8 @@ import { suggestedBy } from './coloring.mjs';
 import { comparedAfter } from './compare.mjs';
 import { kindsOf } from './kinds.mjs';
 import { isFlipped, SIDES } from './plane.mjs';
-import { CHANGED, createView } from './view.mjs';
+import { createView } from './link-view.mjs';
+import { CHANGED } from './view.mjs';
 /** @import { Link } from './address.mjs' */
 /** @import { Found, View } from './view.mjs' */
 
@@ -64,6 +65,7 @@ function linkOf(found, before, same) {
     compare: before.compare,
     comparing: before.mode,
     difference: before.difference,
+    share: before.share,
     point: alike ? before.position : null,
     depth: alike ? before.depth : null,
     x: alike ? before.x : null,

@@ -9,6 +9,8 @@
 
 /** The first one is the default. @type {readonly Mode[]} */
 export const MODES = ['side', 'swipe', 'difference', 'overlay'];
+/** Where a swipe begins, and how much of the second picture a blend has, unless it is chosen. */
+export const SHARE = 0.5;
 
 /** The dataset that a text `FILE|DATASET` names; null for none. @param {string} text */
 export function compared(text) {

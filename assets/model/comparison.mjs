@@ -1,7 +1,8 @@
 /* A second dataset beside the picture: which one, how it lies under the first, and how the two differ. */
 
 import { alongIn, axisOf, indexIn } from './axes.mjs';
-import { DIVERGING } from './color-tables.mjs';
+import { markedWindow } from './clip-marks.mjs';
+import { differenceColoring } from './coloring.mjs';
 import { isDecodable } from './meaning.mjs';
 import { channelDimension, kindsOf } from './kinds.mjs';
 import { PARTS } from './viewport.mjs';
@@ -15,8 +16,10 @@ import { PARTS } from './viewport.mjs';
 // Cells that the scale of a difference is made from, at least.
 const SAMPLED = 20000;
 
-/** @type {Pick<View, 'difference' | 'norm' | 'colorscale' | 'reverse'>} */
-const PLAIN = { difference: null, norm: 'linear', colorscale: 'rdbu', reverse: false };
+/** @typedef {Pick<View, 'difference' | 'norm' | 'colorscale' | 'reverse' | 'clip'>} DifferenceColors */
+
+/** @type {DifferenceColors} */
+const PLAIN = { difference: null, norm: 'linear', colorscale: 'rdbu', reverse: false, clip: false };
 /** @type {Along} */
 const SAME = { offset: 0, scale: 1 };
 // Pictures that differ by less at their ends (voxels) have voxels of one size.
@@ -219,17 +222,16 @@ export function differenceOf(a, b) {
 /** A scale whose middle is zero, in a window that was chosen or has 99 % of the differences; all of them where so many are
  * zero. Diverging colours and the norms of both signs are those of the view.
  * @param {Pick<Cells, 'z' | 'rows' | 'cols' | 'min' | 'max'>} cells
- * @param {Pick<View, 'difference' | 'norm' | 'colorscale' | 'reverse'>} [view] @returns {ColorMapping} */
-export function differenceMapping(cells, { difference, norm, colorscale, reverse } = PLAIN) {
-  const hi = difference ?? most(cells);
-  const isDiverging = DIVERGING.includes(colorscale);
+ * @param {DifferenceColors} [view] @returns {ColorMapping} */
+export function differenceMapping(cells, view = PLAIN) {
+  const hi = view.difference ?? most(cells);
+  const coloring = differenceColoring(view);
   return {
     lo: -hi,
     hi,
-    norm: norm === 'symlog' || norm === 'asinh' ? norm : 'linear',
-    colorscale: isDiverging ? colorscale : PLAIN.colorscale,
-    reverse: isDiverging && reverse,
-    key: JSON.stringify(['difference', hi, norm, colorscale, reverse]),
+    ...coloring,
+    marked: view.clip ? markedWindow(coloring.norm, -hi, hi) : null,
+    key: JSON.stringify(['difference', hi, coloring, view.clip]),
     empty: !Number.isFinite(cells.min),
     single: '',
   };

@@ -15,6 +15,7 @@ export function formatNumber(v, digits) {
   return (v < 0 ? '−' : '') + text;
 }
 
+const LONG = 1e7;
 // Between these floats are written without an exponent, as the server writes them.
 const POSITIONAL = [1e-4, 1e16];
 /** @type {Record<string, number | undefined>} */
@@ -62,7 +63,13 @@ export function formatDuration(ms) {
 export function formatBound(value, lo, hi) {
   const size = Math.max(Math.abs(lo), Math.abs(hi));
   const digits = Math.ceil(Math.log10(size / (hi / 2 - lo / 2))) + 6;
-  return String(Number(value.toPrecision(Math.min(Math.max(digits, 6), 17))));
+  return typedNumber(Number(value.toPrecision(Math.min(Math.max(digits, 6), 17))));
+}
+
+/** A number as it can be typed: a large one with an exponent where that is shorter. @param {number} value */
+export function typedNumber(value) {
+  const [plain, short] = [String(value), value.toExponential().replace('e+', 'e')];
+  return Math.abs(value) >= LONG && short.length < plain.length ? short : plain;
 }
 
 /** Bytes, in the units of the panels (powers of 1000). @param {number} bytes @returns {string} */

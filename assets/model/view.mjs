@@ -1,18 +1,13 @@
-/* The view: which slice is requested and how it is shown. A view is frozen; `reduce` makes the next one of it. */
+/* The view: which slice is requested and how it is shown. A view is frozen; `reduce` makes the next one of it, link-view.mjs the one
+   of a link. */
 
-import { resolvePlane, shorten, within } from './link-plane.mjs';
 import { opened, ranged, toPlane, toPoint } from './linked.mjs';
-import { coloringOf, suggestedBy } from './coloring.mjs';
-import { comparedAfter, comparedWith } from './compare.mjs';
-import { formatFrozen, parseFrozen } from './frozen.mjs';
-import { kindsOf, withDimension, withKind } from './kinds.mjs';
+import { coloringOf } from './coloring.mjs';
+import { comparedWith } from './compare.mjs';
+import { withDimension, withKind } from './kinds.mjs';
 import { flipped, transposed } from './plane.mjs';
-import { isDecodable, startOf } from './meaning.mjs';
-import { OPACITY } from './overlay.mjs';
-import { formatTools, parseTools, planeOf } from './tools.mjs';
-import { projectionNote, scaleOf } from './projection.mjs';
-import { PARTS, POOLS } from './viewport.mjs';
-/** @import { Link } from './address.mjs' */
+import { isDecodable } from './meaning.mjs';
+import { scaleOf } from './projection.mjs';
 /** @import { Mode } from './compare.mjs' */
 /** @import { Coloring } from './coloring.mjs' */
 /** @import { Kind, Meaning } from './meaning.mjs' */
@@ -23,16 +18,6 @@ import { PARTS, POOLS } from './viewport.mjs';
 /** The first one is the default. @type {readonly Aspect[]} */
 export const ASPECTS = ['voxel', 'square', 'fill'];
 export const CHANGED = 'This file changed on disk.';
-/** @type {Coloring & Pick<View, 'pool'>} */
-const DEFAULTS = {
-  pool: POOLS[0],
-  window: 'volume',
-  norm: 'linear',
-  colorscale: 'gray',
-  reverse: false,
-  centre: null,
-  clip: false,
-};
 // How far (voxels) a range may fall short of the whole slice and still count as all of it.
 const WHOLE_TOLERANCE = 0.01;
 
@@ -69,6 +54,7 @@ const WHOLE_TOLERANCE = 0.01;
  * @property {string} compare The dataset that is compared with, as `FILE|DATASET`; empty for none.
  * @property {Mode} mode Of comparing.
  * @property {number | null} difference Half the window of a difference, which is centred; null for one by its values.
+ * @property {number} share Where a swipe begins, and how much of the second picture a blend has, 0…1.
  * @property {Part | null} part Null where values are not complex.
  * @property {string} project A reduction and a number of slices around the index, as `mean:9`; empty for none.
  * @property {Pool} pool
@@ -110,7 +96,7 @@ const WHOLE_TOLERANCE = 0.01;
  *   | {type: 'colors', change: Partial<Coloring>}
  *   | {type: 'views', views: 1 | 3} | {type: 'point', position: readonly number[]}
  *   | {type: 'ranges', ranges: ReadonlyMap<number, Range>} | {type: 'compare', compare: string, mode: Mode}
- *   | {type: 'difference', half: number | null}
+ *   | {type: 'difference', half: number | null} | {type: 'share', share: number}
  *   | {type: 'side', side: Side, dimension: number} | {type: 'transpose'} | {type: 'flip', side: Side}
  *   | {type: 'decode', on: boolean} | {type: 'voxel', size: string} | {type: 'aspect', aspect: Aspect}
  *   | {type: 'kind', kind: Kind} | {type: 'labels', labels: string} | {type: 'tools', tools: string}
@@ -149,6 +135,8 @@ export function reduce(view, action) {
       return changed(view, comparedWith(view, action));
     case 'difference':
       return changed(view, { difference: action.half });
+    case 'share':
+      return changed(view, { share: action.share });
     case 'transpose':
       return changed(view, transposed(view));
     case 'flip':
@@ -217,13 +205,13 @@ export function grows(view, shape) {
 }
 
 /** @param {View} view @returns {View} */
-function frozen(view) {
+export function frozen(view) {
   for (const value of Object.values(view)) if (Array.isArray(value)) Object.freeze(value);
   return Object.freeze(view);
 }
 
 /** @param {View} view @param {Partial<View>} change @returns {View} */
-function changed(view, change) {
+export function changed(view, change) {
   const same = /** @type {(keyof View)[]} */ (Object.keys(change)).every((key) =>
     String(view[key]) === String(change[key])
   );
@@ -270,96 +258,9 @@ export function isSamePicture(a, b) {
 /** The colours, tools, frozen profiles and comparison of one view on another one.
  * @param {View} view @param {View} colors @returns {View} */
 export function withColorsOf(view, colors) {
-  const { tools, frozen, compare, mode, difference } = colors;
+  const { tools, frozen, compare, mode, difference, share } = colors;
   const single = compare ? { views: /** @type {const} */ (1), depth: null } : {};
-  return changed(view, { ...coloringOf(colors), tools, frozen, compare, mode, difference, ...single });
-}
-
-/** The view that a link asks for; what it leaves open comes from `before`, the view so far (or null). `keepNorm` keeps
- * its norm as well. `found` is {file, record, listed, generation}. Returns {view, notes}.
- * @param {Found} found @param {Link} link @param {View | null} before @param {boolean} keepNorm
- * @returns {{view: View, notes: string[]}} */
-export function createView(found, link, before, keepNorm) {
-  const { record } = found;
-  const meaning = found.meaning || null;
-  const plane = resolvePlane(record.shape, link, startOf(record.shape, meaning));
-  const own = { ...suggestedBy(meaning), ...found.remembered };
-  const complex = /^complex/.test(record.dtype);
-  const like = before || DEFAULTS;
-  const { tools, wrong } = parseTools(link.tools || '', planeOf(plane), record.shape.length);
-  const profiles = parseFrozen(link.frozen || '', record.shape);
-  const single = frozen({
-    file: found.file,
-    dataset: record.dataset,
-    listed: found.listed,
-    generation: found.generation,
-    shape: record.shape,
-    chunks: record.chunks || null,
-    growable: Boolean(record.growable),
-    dtype: record.dtype,
-    element: record.element || null,
-    complex,
-    isEnum: false,
-    axis: plane.axis,
-    rows: plane.rows,
-    cols: plane.cols,
-    flip: plane.flip,
-    position: plane.position,
-    meaning,
-    kind: kindFor(meaning, record.dtype, plane, link),
-    labels: link.labels || '',
-    overlay: link.overlay || '',
-    opacity: link.opacity ?? OPACITY,
-    decode: isDecodable(meaning) && link.decode !== false,
-    voxel: link.voxel,
-    aspect: link.aspect || ASPECTS[0],
-    x: plane.x,
-    y: plane.y,
-    views: 1,
-    depth: null,
-    compare: link.compare ||
-      (keepNorm && before ? comparedAfter(before, { file: found.file, dataset: record.dataset }) : ''),
-    mode: link.comparing || (!link.compare && keepNorm && before ? before.mode : 'side'),
-    difference: link.difference,
-    part: complex ? link.part || PARTS[0] : null,
-    project: link.project || '',
-    pool: link.pool || like.pool,
-    norm: link.norm || own.norm || (keepNorm ? like.norm : DEFAULTS.norm),
-    colorscale: link.colorscale || own.colorscale || like.colorscale,
-    reverse: link.reverse ?? (link.colorscale ? false : own.colorscale ? Boolean(own.reverse) : like.reverse),
-    centre: link.centre ?? own.centre ?? null,
-    clip: link.clip ?? own.clip ?? like.clip,
-    window: link.window || own.window || (like.window === 'slice' ? 'slice' : DEFAULTS.window),
-    tools: formatTools(tools),
-    frozen: formatFrozen(profiles.frozen),
-  });
-  const views = link.views || (keepNorm && before ? before.views : 1);
-  const view = views === 3 && !single.compare ? threeOf(single, link) : single;
-  // A reason beside a dataset that can be shown is a warning: parts of it are missing.
-  const warnings = record.reason ? [record.reason] : [];
-  const unknown = Object.entries({ tools: wrong, frozen: profiles.wrong }).filter(([, items]) => items.length)
-    .map(([key, items]) => 'The link has “' + shorten(items.join(';')) + '” for ' + key + ', which is not understood.');
-  const projection = projectionNote(view, 'The link');
-  return { view, notes: (link.unknown || []).concat(unknown, plane.notes, projection || [], warnings) };
-}
-
-/** A view with two more planes through the point of a link, where it has an axis.
- * @param {View} view @param {Link} link @returns {View} */
-function threeOf(view, { point, depth }) {
-  const fits = point && point.length === view.shape.length;
-  const at = fits ? reduce(view, { type: 'point', position: point }) : view;
-  const three = reduce(at, { type: 'views', views: 3 });
-  return depth && three.depth ? changed(three, { depth: within(depth, view.shape[Number(view.axis)], '', []) }) : three;
-}
-
-/** The kind of a picture: what a link says, else what the dataset means, unless the plane is none of a colour picture.
- * @param {Meaning | null} meaning @param {string} dtype @param {Pick<View, 'axis' | 'rows' | 'cols'>} plane
- * @param {Link} link @returns {Kind} */
-function kindFor(meaning, dtype, { axis, rows, cols }, link) {
-  const kinds = kindsOf(meaning, dtype);
-  const kind = kinds.find((one) => one === link.kind) || kinds[0];
-  const channels = kind === 'color' && meaning ? meaning.channels : null;
-  return channels !== null && [axis, rows, cols].includes(channels) ? 'values' : kind;
+  return changed(view, { ...coloringOf(colors), tools, frozen, compare, mode, difference, share, ...single });
 }
 
 /** @param {{file: string | null, dataset: string | null}} target @returns {string} */

@@ -106,7 +106,7 @@ export function createCallbacks(
       sentence = view && datesOf(view) ? 'The window needs two dates, or numbers.' : 'The window needs two numbers.';
     } else if (low >= high) sentence = 'The lower end has to be below the upper one.';
     setText('window-error', sentence);
-    if (!sentence) viewer.setColors({ window: [low, high] });
+    if (!sentence) viewer.setWindow([low, high]);
   }
 
   return {
@@ -179,12 +179,13 @@ export function createCallbacks(
         isUserChange('colorscale-reverse', reverse, 'checked'),
         isUserChange('norm-select', norm),
       ];
-      if (user.some(Boolean)) viewer.setColors({ colorscale, reverse, norm });
+      const chosen = Object.entries({ colorscale, reverse, norm }).filter((_, i) => user[i]);
+      if (chosen.length) viewer.setColors(Object.fromEntries(chosen));
     },
     mode: ([value]) => {
       if (!isUserChange('window-mode', value)) return;
       if (value === 'manual') viewer.freezeWindow();
-      else viewer.setColors({ window: value });
+      else viewer.setWindow(value);
     },
     bounds: ([lo, hi]) => {
       const user = [isUserChange('window-lo', lo), isUserChange('window-hi', hi)];

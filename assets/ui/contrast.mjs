@@ -11,10 +11,10 @@ import { setVisible } from '../render/dom.mjs';
 // The page does what the first slice brings before.
 const LOAD_MS = 200;
 
-/** `bounds(view, mapping)` shows the window that is in force in the fields.
- * @param {HistogramParts & {bounds: (view: View, mapping: ColorMapping) => void}} parts */
+/** `bounds(view, mapping)` shows the window that is in force in the fields, `controls(view)` what else the dock has of its colours.
+ * @param {HistogramParts & {bounds: (view: View, mapping: ColorMapping) => void, controls: (view: View) => void}} parts */
 export function createContrast(parts) {
-  const { bounds, clock, machine, plot, store } = parts;
+  const { bounds, clock, colors, controls, machine, plot, store } = parts;
   /** @type {Promise<HistogramPanel> | null} */
   let loading = null;
   /** @type {HistogramPanel | null} */
@@ -42,12 +42,19 @@ export function createContrast(parts) {
   return {
     onPhase,
     /* The colour bar is of something else now. */
-    onBar: () => panel?.refresh(),
+    onBar: () => {
+      panel?.refresh();
+      const view = store.current();
+      const mapping = plot.bar()?.mapping || colors.current();
+      if (!view || !mapping || panel?.isDragging()) return;
+      controls(view);
+      bounds(view, mapping);
+    },
     /** The colours have changed. @param {View} view @param {ColorMapping} mapping */
     follow: (view, mapping) => {
       if (panel && !plot.bar()) panel.follow(mapping);
       // Fields are React's, and have it when the handle is let go.
-      if (!panel || !panel.isDragging()) bounds(view, mapping);
+      if (!panel || !panel.isDragging()) bounds(view, plot.bar()?.mapping || mapping);
     },
     auto: () => load().then((loaded) => loaded.auto()),
   };

@@ -4,12 +4,14 @@
 import { browserClock } from '../data/clock.mjs';
 import { axisOf, coordinateText, nameOf, parseVoxelSize, voxelSizeText } from '../model/axes.mjs';
 import { gradient } from '../model/colormap.mjs';
+import { differenceColoring } from '../model/coloring.mjs';
 import { boundText } from '../model/dates.mjs';
 import { isCategorical, kindsOf } from '../model/kinds.mjs';
 import { isDecodable } from '../model/meaning.mjs';
 import { overlayOf, overlaysFor } from '../model/overlay.mjs';
 import { isFlipped, SIDES } from '../model/plane.mjs';
 import { projectionOf, SLICES } from '../model/projection.mjs';
+import { formatBound } from '../model/number-format.mjs';
 import { poolOf } from '../model/viewport.mjs';
 import { element, isField, setText, setVisible } from '../render/dom.mjs';
 import { createEchoFilter } from './echo-filter.mjs';
@@ -24,6 +26,10 @@ import { createEchoFilter } from './echo-filter.mjs';
 /** @type {Record<Kind, string>} */
 const KIND_NAMES = { values: 'Values', color: 'Colour', labels: 'Labels', mask: 'Mask' };
 
+// As dashboard/web/page/choices.py has them; a difference has one by its values.
+const MANUAL = { value: 'manual', label: 'Manual' };
+const WINDOWS = [{ value: 'volume', label: 'Volume' }, { value: 'slice', label: 'Slice' }, MANUAL];
+const WINDOWS_OVER = [{ value: 'slice', label: 'Difference' }, MANUAL];
 // What stands for no dataset, all of which begin with a slash.
 export const NO_OVERLAY = 'none';
 
@@ -33,11 +39,11 @@ const TYPED_MS = 1000;
 const CONTROLS = ['slice-slider', 'index-input', 'axis-select', 'slice-previous', 'slice-next', 'slice-play']
   .concat('rows-select', 'cols-select', 'transpose', 'flip-rows', 'flip-cols');
 
-/** `dimensions` are the other sliders, `recordsOf(file)` the datasets that are known of a file, `onDragged()` is called
- * when the slider is released.
+/** `dimensions` are the other sliders, `recordsOf(file)` the datasets that are known of a file, `isOver()` is true while a
+ * difference lies over the picture, which then has the colours, `onDragged()` is called when the slider is released.
  * @param {{dimensions: Pick<Dimensions, 'sync' | 'follow' | 'clear'>, recordsOf: (file: string) => DatasetRecord[],
- *   onDragged: () => void, clock?: Clock}} parts */
-export function createDashBridge({ dimensions, recordsOf, onDragged, clock = browserClock }) {
+ *   isOver: () => boolean, onDragged: () => void, clock?: Clock}} parts */
+export function createDashBridge({ dimensions, recordsOf, isOver, onDragged, clock = browserClock }) {
   /** Fields whose value Dash has not reported since something was typed. @type {Set<string>} */
   const typed = new Set();
   /** When the user may have changed a control last (ms). */
@@ -200,9 +206,11 @@ export function createDashBridge({ dimensions, recordsOf, onDragged, clock = bro
 
   /** @param {View} view */
   function syncColors(view) {
-    setControl('colorscale-select', view.colorscale);
-    setControl('colorscale-reverse', view.reverse, 'checked');
-    setControl('norm-select', view.norm);
+    const over = isOver();
+    const { colorscale, reverse, norm } = over ? differenceColoring(view) : view;
+    setControl('colorscale-select', colorscale);
+    setControl('colorscale-reverse', reverse, 'checked');
+    setControl('norm-select', norm);
     const kinds = kindsOf(view.meaning, view.dtype);
     setVisible('kind-field', kinds.length > 1);
     set('kind-select', { data: kinds.map((kind) => ({ value: kind, label: KIND_NAMES[kind] })) });
@@ -213,8 +221,9 @@ export function createDashBridge({ dimensions, recordsOf, onDragged, clock = bro
     element('tab-display-panel').classList.toggle('without-scale', view.kind !== 'values');
     setVisible('decode-field', isDecodable(view.meaning) && view.kind === 'values');
     setControl('decode-select', view.decode ? '1' : '0');
-    setControl('window-mode', Array.isArray(view.window) ? 'manual' : view.window);
-    document.documentElement.style.setProperty('--scale', gradient(view.colorscale, view.reverse));
+    setControl('window-mode', over ? WINDOWS_OVER : WINDOWS, 'data');
+    setControl('window-mode', isManual(view) ? 'manual' : over ? 'slice' : view.window);
+    document.documentElement.style.setProperty('--scale', gradient(colorscale, reverse));
   }
 
   /** What labels can be drawn over, or over what; the list of the file may come later. @param {View} view */
@@ -230,14 +239,20 @@ export function createDashBridge({ dimensions, recordsOf, onDragged, clock = bro
     setControl('overlay-opacity', Math.round(100 * view.opacity));
   }
 
+  /** Whether the window was given by its ends. @param {View} view */
+  const isManual = (view) => isOver() ? view.difference !== null : Array.isArray(view.window);
+
   /** The ends of the window that is in force, to start from when it is set by hand.
    * @param {View} view @param {ColorMapping} mapping */
   function syncBounds(view, mapping) {
-    const manual = Array.isArray(view.window);
+    const manual = isManual(view);
     element('window-control').classList.toggle('manual', manual);
     if (!manual) return;
-    setControl('window-lo', boundText(view, mapping.lo, mapping.lo, mapping.hi));
-    setControl('window-hi', boundText(view, mapping.hi, mapping.lo, mapping.hi));
+    const { lo, hi } = mapping;
+    /** @param {number} end */
+    const text = (end) => isOver() ? formatBound(end, lo, hi) : boundText(view, end, lo, hi);
+    setControl('window-lo', text(lo));
+    setControl('window-hi', text(hi));
   }
 
   return {

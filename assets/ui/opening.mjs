@@ -7,7 +7,8 @@
 import { browserClock } from '../data/clock.mjs';
 import { formatLink, parseLink } from '../model/address.mjs';
 import { carryOver, carryTo, describeChanges } from '../model/carry-over.mjs';
-import { CHANGED, createView, describeTarget } from '../model/view.mjs';
+import { createView } from '../model/link-view.mjs';
+import { CHANGED, describeTarget } from '../model/view.mjs';
 import { describeText } from '../model/wait-text.mjs';
 /** @import { Failure } from '../data/api.mjs' */
 /** @import { Clock } from '../data/clock.mjs' */

@@ -2,6 +2,7 @@
 
 import { formatVoxelSize, parseVoxelSize } from '../model/axes.mjs';
 import { cellText } from '../model/cells.mjs';
+import { differenceColoring, halfOf } from '../model/coloring.mjs';
 import { isCategorical } from '../model/kinds.mjs';
 import { projectionNote } from '../model/projection.mjs';
 import { chosenLabels, formatLabels, parseLabels } from '../model/labels.mjs';
@@ -168,7 +169,17 @@ export function createViewChanges({
   function setDifference(half, isDragged = false) {
     if (!view()) return;
     store.dispatch({ type: 'difference', half });
-    if (!isDragged) on.later();
+    if (isDragged) return;
+    const bar = plot.bar();
+    bridge.syncColors(view());
+    // The fields waited while a handle was held.
+    if (bar) bridge.syncBounds(view(), bar.mapping);
+    on.later();
+  }
+
+  /** @param {number} share Where a swipe begins, or how much of the second picture a blend has. */
+  function setShare(share) {
+    if (change({ type: 'share', share })) on.later();
   }
 
   /** What is measured. @param {string} tools As model/tools.mjs has them. */
@@ -227,6 +238,14 @@ export function createViewChanges({
     if (!view()) return;
     store.dispatch({ type: 'colors', change: colors_ });
     remembered.keep(view());
+    const shown = plot.bar() ? differenceColoring(view()) : view();
+    const keys = /** @type {const} */ (['norm', 'colorscale', 'reverse']);
+    if (keys.some((key) => key in colors_ && colors_[key] !== shown[key])) {
+      status.note(
+        'A difference has diverging colours, and a norm for both signs: this is for the pictures.',
+        'difference',
+      );
+    } else status.clearNote('difference');
     bridge.syncColors(view());
     picture.recolor(view());
     on.later();
@@ -238,8 +257,21 @@ export function createViewChanges({
     if (view() && store.dispatch({ type: 'colors', change: colors_ })) picture.recolor(view());
   }
 
+  /** The contrast window that was chosen: of the difference where there is one over the picture.
+   * @param {View['window']} window */
+  function setWindow(window) {
+    const bar = plot.bar();
+    if (!bar) setColors({ window });
+    else setDifference(typeof window === 'string' ? null : halfOf(bar.mapping, { lo: window[0], hi: window[1] }));
+  }
+
   /* From now on the window that is in force stays, until other numbers are given. */
   function freezeWindow() {
+    const bar = plot.bar();
+    if (bar) {
+      setDifference(bar.mapping.hi);
+      return;
+    }
     const mapping = colors.current();
     if (mapping) setColors({ window: [mapping.lo, mapping.hi] });
   }
@@ -265,6 +297,7 @@ export function createViewChanges({
     setCompare,
     takeBackCompare,
     setDifference,
+    setShare,
     putBack,
     flip,
     setVoxelSize,
@@ -280,6 +313,7 @@ export function createViewChanges({
     setDecode,
     setColors,
     previewColors,
+    setWindow,
     freezeWindow,
     setPool,
     setPart,

@@ -44,6 +44,10 @@ class Tab:
             (at, index, source) for at, index, source in self.page.evaluate("() => window.seen")
         ]
 
+    def beside(self) -> list[tuple[float, int, int]]:
+        """Slices painted beside the main picture since the last `clear`: time (ms), index, axis."""
+        return [(at, index, axis) for at, index, axis in self.page.evaluate("() => window.beside")]
+
     def keys(self) -> list[float]:
         """Times (ms) of key presses since the last `clear`."""
         times: list[float] = self.page.evaluate("() => window.keys")
@@ -51,7 +55,7 @@ class Tab:
 
     def clear(self) -> None:
         """Discard recorded keys and slices."""
-        self.page.evaluate("() => { window.seen = []; window.keys = []; }")
+        self.page.evaluate("() => { window.seen = []; window.beside = []; window.keys = []; }")
 
     def await_seen(self, index: int, within_s: float = 60.0) -> None:
         """Wait until the slice `index` has been painted."""

@@ -114,6 +114,31 @@ def test_the_difference_is_numpys(pair: Any) -> None:
     pair.page.keyboard.press("Enter")
     pair.until("() => lamella.views.painted()?.mapping.hi === 7")
     pair.address("difference=7")
+    # The dock's fields are those of the difference, and follow a handle that is dragged on its histogram.
+    fields = (
+        "() => ['lo', 'hi'].map((end) => Number(document.getElementById('window-' + end).value))"
+    )
+    pair.until(f"() => String(({fields})()) === '-7,7'")
+    pair.page.fill("#window-hi", "5")
+    pair.page.keyboard.press("Enter")
+    pair.address("difference=5")
+    pair.page.evaluate("() => lamella.viewer.setDifference(null)")
+    pair.until("() => lamella.views.painted()?.mapping.hi > 7")
+    track = pair.page.locator("#histogram .track").bounding_box()
+    grip = pair.page.locator("#histogram .handle-lo").bounding_box()
+    y = grip["y"] + grip["height"] / 2
+    pair.page.mouse.move(track["x"] + 20, y)
+    pair.page.mouse.down()
+    pair.page.mouse.move(track["x"] + 20, y - track["height"] / 8, steps=4)
+    pair.page.mouse.up()
+    end = pair.page.evaluate("() => lamella.viewer.current().difference")
+    assert 0 < end < hi
+    # Rounded, as fields of the window are.
+    pair.until(
+        f"(end) => {{ const [lo, hi] = ({fields})(); return lo === -hi && Math.abs(hi / end - 1) < 1e-5; }}",
+        end,
+    )
+    pair.address(f"difference={end}")
     pair.page.evaluate("() => lamella.viewer.setDifference(null)")
     # The picture has all of the width now.
     pair.until(
@@ -143,6 +168,7 @@ def test_swipe_and_blend_by_mouse_and_keys(pair: Any) -> None:
     pair.page.mouse.up()
     share = int(handle.get_attribute("aria-valuenow"))
     assert share > 52
+    pair.address(f"share={pair.page.evaluate('() => lamella.viewer.current().share')}")
     handle.focus()
     pair.page.keyboard.press("ArrowRight")
     assert int(handle.get_attribute("aria-valuenow")) == pytest.approx(share + 2, abs=1)
@@ -155,6 +181,11 @@ def test_swipe_and_blend_by_mouse_and_keys(pair: Any) -> None:
     assert (
         pair.page.evaluate("() => document.getElementById('compare-over').style.opacity") == "0.25"
     )
+    pair.address("share=0.25")
+    # A link, or what is undone, has it too.
+    pair.switch(f"{PAIR}&comparing=overlay&share=0.75")
+    pair.until("() => document.getElementById('compare-over').style.opacity === '0.75'")
+    assert pair.page.input_value("#compare-blend") == "0.75"
     pair.page.click("#views-one")
     pair.until(
         "() => !document.querySelector('.stage.compared') && !document.getElementById('compare-over')"
@@ -210,6 +241,16 @@ def test_unlike_voxels_are_laid_at_the_same_place(viewer: Any) -> None:
     assert np.array_equal(z, fine[1, 8:24, 16:48].astype(float) - nearest)
     viewer.switch(HALF)
     viewer.errors.clear()
+
+
+def test_below_each_other_pictures_have_one_left_end(phone: Any) -> None:
+    phone.open(PAIR)
+    shown(phone, "2,:,:")
+    first = phone.page.evaluate("() => lamella.plot.area()")
+    pane = phone.page.locator("#view-compare .pane-canvas").bounding_box()
+    frame = phone.page.locator("#plot-frame").bounding_box()
+    assert (pane["x"], pane["width"]) == (frame["x"] + first["left"], first["width"])
+    assert pane["y"] > frame["y"] + frame["height"]
 
 
 def test_another_dataset_of_the_shape_keeps_slice_and_zoom(viewer: Any) -> None:

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 
 import { formatLink, parseLink } from '../../assets/model/address.mjs';
 import { resolvePlane } from '../../assets/model/link-plane.mjs';
-import { createView } from '../../assets/model/view.mjs';
+import { createView } from '../../assets/model/link-view.mjs';
 
 const SHAPE = [10, 20, 30];
 

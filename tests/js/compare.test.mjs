@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { formatLink, parseLink } from '../../assets/model/address.mjs';
 import { carryTo } from '../../assets/model/carry-over.mjs';
 import { choicesFor, choiceText } from '../../assets/model/compare-choices.mjs';
+import { halfOf } from '../../assets/model/coloring.mjs';
 import { compared } from '../../assets/model/compare.mjs';
 import { conversionTo, converted, differenceUnit, titlesOf, valuesText } from '../../assets/model/compared-values.mjs';
 import {
@@ -19,7 +20,8 @@ import {
   whyUnlike,
 } from '../../assets/model/comparison.mjs';
 import { createViewHistory } from '../../assets/model/view-history.mjs';
-import { createView, reduce } from '../../assets/model/view.mjs';
+import { createView } from '../../assets/model/link-view.mjs';
+import { reduce } from '../../assets/model/view.mjs';
 
 function foundOf(shape = [10, 20, 30], dataset = '/d', dtype = 'uint16', meaning = null) {
   return { file: 'a.h5', listed: 'v1', generation: 1, meaning, record: { dataset, shape, dtype } };
@@ -188,6 +190,11 @@ Deno.test('a link has what is compared, and how', () => {
   assert.deepEqual([view.views, view.depth], [1, null]);
   assert.match(formatLink(view), /&compare=b.h5\|\/e&comparing=swipe/);
   assert.deepEqual(viewOf(formatLink(view)), view);
+  const placed = reduce(view, { type: 'share', share: 0.25 });
+  assert.match(formatLink(placed), /&comparing=swipe&share=0.25/);
+  assert.deepEqual(viewOf(formatLink(placed)), placed);
+  assert.equal(parseLink('?share=2').unknown.length, 1);
+  assert.equal(carryTo(foundOf([10, 20, 30], '/f'), placed).view.share, 0.25);
   assert.equal(reduce(view, { type: 'views', views: 3 }).compare, '');
   assert.equal(parseLink('?compare=x&comparing=y').unknown.length, 2);
 });
@@ -278,7 +285,9 @@ Deno.test('the window of a difference is chosen, stands in the link, and is that
   assert.deepEqual(viewOf(formatLink(view)), view);
   assert.deepEqual([parseLink('?difference=-1').difference, parseLink('?difference=-1').unknown.length], [null, 1]);
   const scale = differenceMapping(cellsOf(Float64Array.of(1, 2), 2), view);
-  assert.deepEqual([scale.lo, scale.hi, scale.colorscale], [-7, 7, 'rdbu']);
+  assert.deepEqual([scale.lo, scale.hi, scale.colorscale, scale.marked], [-7, 7, 'rdbu', null]);
+  assert.ok(differenceMapping(cellsOf(Float64Array.of(1, 2), 2), { ...view, clip: true }).marked.hi > 7);
+  assert.deepEqual([[-7, 5], [-4, 7]].map(([lo, hi]) => halfOf(scale, { lo, hi })), [5, 4]);
   assert.equal(reduce(view, { type: 'compare', compare: 'b.h5|/f', mode: 'difference' }).difference, null);
 });
 

@@ -6,7 +6,8 @@ import { areaOf, spaceOf, zoomedAt } from '../../assets/model/pane-area.mjs';
 import { aspectOf } from '../../assets/model/axes.mjs';
 import { formatLink, parseLink } from '../../assets/model/address.mjs';
 import { carryOver } from '../../assets/model/carry-over.mjs';
-import { createView, reduce } from '../../assets/model/view.mjs';
+import { createView } from '../../assets/model/link-view.mjs';
+import { reduce } from '../../assets/model/view.mjs';
 
 function foundOf(shape = [10, 20, 30], meaning = null) {
   return { file: 'a.h5', listed: 'v1', generation: 1, meaning, record: { dataset: '/d', shape, dtype: 'uint16' } };

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { formatLink, parseLink } from '../../assets/model/address.mjs';
 import { flagName, startOf, valueUnit } from '../../assets/model/meaning.mjs';
 import { poolOf } from '../../assets/model/viewport.mjs';
-import { createView, reduce } from '../../assets/model/view.mjs';
+import { createView } from '../../assets/model/link-view.mjs';
+import { reduce } from '../../assets/model/view.mjs';
 
 const AXIS = { name: '', unit: '', coordinates: null, edges: false, dates: false };
 

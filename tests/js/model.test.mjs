@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { colorbarTicks } from '../../assets/model/colorbar.mjs';
-import { formatExact } from '../../assets/model/number-format.mjs';
+import { formatBound, formatExact, typedNumber } from '../../assets/model/number-format.mjs';
 import { nextIndex } from '../../assets/model/playback.mjs';
 import { colorLut } from '../../assets/model/quantize.mjs';
 import { viewportOf } from '../../assets/model/viewport.mjs';
@@ -88,4 +88,15 @@ Deno.test('playing loops, stops or bounces at the end', () => {
     [5, 3, 'bounce', [8, 1]],
   ];
   for (const [index, by, end, found] of cases) assert.deepEqual(nextIndex(index, by, 10, end), found);
+});
+
+Deno.test('large numbers have an exponent in fields where that is shorter', () => {
+  assert.deepEqual([3e15, -3e15, 12345678, 0.0001, 250].map(typedNumber), [
+    '3e15',
+    '-3e15',
+    '12345678',
+    '0.0001',
+    '250',
+  ]);
+  assert.equal(formatBound(-4.5e12, -4.5e12, 4.5e12), '-4.5e12');
 });

@@ -4,7 +4,8 @@ import { parseProjection, projectionQuery, projectionText, slabOf } from '../../
 import { formatLink, parseLink } from '../../assets/model/address.mjs';
 import { codeOf } from '../../assets/model/region.mjs';
 import { sliceKeyOf } from '../../assets/ui/tools/panel.mjs';
-import { createView, isSamePicture, reduce } from '../../assets/model/view.mjs';
+import { createView } from '../../assets/model/link-view.mjs';
+import { isSamePicture, reduce } from '../../assets/model/view.mjs';
 import { describeFrames, frameQuery } from '../../assets/render/frame-request.mjs';
 import { describeValues, withViewport } from '../../assets/render/values-request.mjs';
 

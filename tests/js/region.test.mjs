@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 
 import { parseLink } from '../../assets/model/address.mjs';
 import { bytesOf, codeOf, regionOf } from '../../assets/model/region.mjs';
-import { createView } from '../../assets/model/view.mjs';
+import { createView } from '../../assets/model/link-view.mjs';
 import { describeText, waitText } from '../../assets/model/wait-text.mjs';
 
 function viewOf(link, { shape = [10, 20, 3000], dtype = 'uint16', file = 'a/b.h5', dataset = '/d' } = {}) {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 
 import { createRememberedColors } from '../../assets/data/remembered-colors.mjs';
 import { parseLink } from '../../assets/model/address.mjs';
-import { createView, reduce } from '../../assets/model/view.mjs';
+import { createView } from '../../assets/model/link-view.mjs';
+import { reduce } from '../../assets/model/view.mjs';
 
 function setUp(text = null) {
   const kept = { text };

@@ -15,7 +15,8 @@ import {
 } from '../../assets/model/tool-geometry.mjs';
 import { formatTools, MAX_TOOLS, parseTools } from '../../assets/model/tools.mjs';
 import { carryOver } from '../../assets/model/carry-over.mjs';
-import { createView, reduce, withColorsOf } from '../../assets/model/view.mjs';
+import { createView } from '../../assets/model/link-view.mjs';
+import { reduce, withColorsOf } from '../../assets/model/view.mjs';
 
 const PLANE = [1, 2];
 const parse = (text, rank = 3) => parseTools(text, PLANE, rank);

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 
 import { parseLink } from '../../assets/model/address.mjs';
 import { createViewHistory, shownAgain } from '../../assets/model/view-history.mjs';
-import { createView, reduce } from '../../assets/model/view.mjs';
+import { createView } from '../../assets/model/link-view.mjs';
+import { reduce } from '../../assets/model/view.mjs';
 
 function viewOf(link = '', record = {}, generation = 1) {
   const found = {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 
 import { carryOver, describeChanges } from '../../assets/model/carry-over.mjs';
-import { createView, isSamePicture, isSamePlane, reduce, withColorsOf } from '../../assets/model/view.mjs';
+import { createView } from '../../assets/model/link-view.mjs';
+import { isSamePicture, isSamePlane, reduce, withColorsOf } from '../../assets/model/view.mjs';
 import { isFlipped } from '../../assets/model/plane.mjs';
 import { parseLink } from '../../assets/model/address.mjs';
 

@@ -65,7 +65,8 @@ export function createControls(host, on) {
   const marks = document.createElement('label');
   marks.className = 'clip-marks';
   marks.append(clip, 'Mark what is clipped');
-  more.append(summary, row(labelled('Histogram of', scopes.node), labelled('Counts', counts.node)), marks, words);
+  const scopeField = labelled('Histogram of', scopes.node);
+  more.append(summary, row(scopeField, labelled('Counts', counts.node)), marks, words);
   const group = row(...presets, custom);
   group.className = 'presets';
   group.setAttribute('role', 'group');
@@ -77,18 +78,19 @@ export function createControls(host, on) {
     message.textContent = text;
   }
 
-  /** `ends` are those of the window as text.
-   * @param {{view: View, scope: Scope, isLog: boolean, percent: number, histogram: Histogram | null,
+  /** `ends` are those of the window as text, `over` names what lies over the picture and has these values instead; empty for none.
+   * @param {{view: View, over: string, scope: Scope, isLog: boolean, percent: number, histogram: Histogram | null,
    *   clipped: Clipped | null, ends: string[]}} state */
-  function show({ view: next, scope, isLog, percent, histogram, clipped, ends }) {
+  function show({ view: next, over, scope, isLog, percent, histogram, clipped, ends }) {
     view = next;
     scopes.show(scope);
     counts.show(isLog ? 'log' : 'linear');
     clip.checked = view.clip;
-    centreField.hidden = !DIVERGING.includes(view.colorscale) && view.centre === null;
+    scopeField.hidden = Boolean(over);
+    centreField.hidden = Boolean(over) || !DIVERGING.includes(view.colorscale) && view.centre === null;
     if (document.activeElement !== centre) centre.value = centreText(view);
     if (document.activeElement !== custom) custom.value = PERCENTS.includes(percent) ? '' : String(percent);
-    if (clipped && more.open) words.textContent = sentenceOf(scope, histogram, clipped, ends);
+    if (clipped && more.open) words.textContent = sentenceOf(over, scope, histogram, clipped, ends);
   }
 
   more.addEventListener('toggle', () => on.counts(counts.value() === 'log'));
@@ -112,10 +114,12 @@ function centreText(view) {
   return view.centre === null ? '' : datesOf(view)?.text(view.centre) || String(view.centre);
 }
 
-/** @param {Scope} scope @param {Histogram | null} histogram @param {Clipped} clipped @param {string[]} ends */
-function sentenceOf(scope, histogram, { below, above, n }, ends) {
+/** @param {string} over @param {Scope} scope @param {Histogram | null} histogram @param {Clipped} clipped @param {string[]} ends */
+function sentenceOf(over, scope, histogram, { below, above, n }, ends) {
   const part = (/** @type {number} */ count) => formatNumber(Math.round(count), 4) + ' (' + percentText(count, n) + ')';
-  const of = scope === 'slice'
+  const of = over
+    ? 'the ' + over + ' on the screen'
+    : scope === 'slice'
     ? 'this slice'
     : histogram && histogram.seen < 1
     ? 'the ' + percentText(histogram.seen, 1) + ' of the volume seen so far'

@@ -3,6 +3,7 @@
 
 import { isAborted } from '../../data/api.mjs';
 import { toRows } from '../../data/typed-arrays.mjs';
+import { halfOf } from '../../model/coloring.mjs';
 import { datesOf } from '../../model/dates.mjs';
 import {
   centredHalf,
@@ -100,8 +101,7 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
     begin: () => hold(true),
     move: (values) => {
       const bar = plot.bar();
-      // Both ends of a difference's window are as far from zero.
-      if (bar) viewer().setDifference(values.hi === bar.mapping.hi ? Math.abs(values.lo) : Math.abs(values.hi), true);
+      if (bar) viewer().setDifference(halfOf(bar.mapping, values), true);
       else viewer().previewColors(changeTo(values));
     },
     end: () => {
@@ -274,7 +274,8 @@ export function createHistogram({ api, clock, colors, loader, machine, picture, 
     handles.place(axis, { lo: mapping.lo, hi: mapping.hi, centre: bar ? null : view.centre }, isVertical, textOf);
     const clipped = histogram &&
       (shown?.cells ? outsideOf(shown.cells, mapping) : outsideOfHistogram(histogram, mapping));
-    controls.show({ view, scope, isLog, percent, histogram, clipped, ends: [mapping.lo, mapping.hi].map(textOf) });
+    const ends = [mapping.lo, mapping.hi].map(textOf);
+    controls.show({ view, over: bar?.name || '', scope, isLog, percent, histogram, clipped, ends });
     const { texts, counted } = controls.wordsOf({ scope, histogram, clipped, isRough: Boolean(shown?.isRough) });
     below.textContent = texts.below;
     above.textContent = texts.above;

@@ -1,8 +1,8 @@
 /* The bar over a comparison: with which dataset, in which way, both values under the pointer; and the handle of the swipe. */
 
 import { choicesFor, choiceText, fittingIn } from '../../model/compare-choices.mjs';
-import { compared, MODES } from '../../model/compare.mjs';
-import { formatNumber } from '../../model/number-format.mjs';
+import { compared, MODES, SHARE } from '../../model/compare.mjs';
+import { formatNumber, typedNumber } from '../../model/number-format.mjs';
 import { element } from '../../render/dom.mjs';
 import { made } from './pane.mjs';
 /** @import { Datasets } from '../../data/datasets.mjs' */
@@ -21,7 +21,8 @@ const MOST_CHOICES = 400;
  * @property {(compare: string) => void} choose With which dataset, as `FILE|DATASET`.
  * @property {(mode: Mode) => void} setMode
  * @property {(half: number | null) => void} setHalf Of the window of the difference; null for one by its values.
- * @property {() => void} setShare Swipe or blend have changed.
+ * @property {() => void} moved Swipe or blend are at another place.
+ * @property {(share: number) => void} setShare They are let go there.
  * @property {() => void} close
  */
 
@@ -58,17 +59,24 @@ export function createCompareBar(datasets, on) {
   handle.ariaValueMax = '100';
   /** @type {PlotArea | null} */
   let box = null;
-  let share = 0.5;
+  let share = SHARE;
+  // By a pointer that is down.
+  let isHeld = false;
   let listed = '';
   /** @type {View | null} */
   let view = null;
 
   /** @param {number} next */
   function moveTo(next) {
-    share = Math.min(Math.max(next, 0), 1);
+    share = Math.min(Math.max(Math.round(1000 * next) / 1000, 0), 1);
     blend.value = String(share);
     place();
-    on.setShare();
+    on.moved();
+  }
+
+  function letGo() {
+    isHeld = false;
+    on.setShare(share);
   }
 
   function place() {
@@ -110,10 +118,15 @@ export function createCompareBar(datasets, on) {
     else if (value > 0 && Number.isFinite(value)) on.setHalf(value);
     else say('The window of a difference is a number above zero.');
   });
-  blend.addEventListener('input', () => moveTo(Number(blend.value)));
+  blend.addEventListener('input', () => {
+    isHeld = true;
+    moveTo(Number(blend.value));
+  });
+  blend.addEventListener('change', letGo);
   close.addEventListener('click', () => on.close());
   handle.addEventListener('pointerdown', (event) => {
     handle.setPointerCapture(event.pointerId);
+    isHeld = true;
     handle.focus({ preventScroll: true });
     event.preventDefault();
   });
@@ -121,6 +134,7 @@ export function createCompareBar(datasets, on) {
     if (!handle.hasPointerCapture(event.pointerId) || !box) return;
     moveTo((event.clientX - element('stage').getBoundingClientRect().left - box.left) / box.width);
   });
+  handle.addEventListener('lostpointercapture', letGo);
 
   /** @param {View} next */
   function show(next) {
@@ -128,6 +142,7 @@ export function createCompareBar(datasets, on) {
     modes.value = next.mode;
     node.dataset.mode = next.compare ? next.mode : 'none';
     modes.hidden = !next.compare;
+    if (!isHeld && share !== next.share) moveTo(next.share);
     list(next);
   }
 
@@ -178,7 +193,7 @@ export function createCompareBar(datasets, on) {
     /** The window of a difference: `half` is what was chosen. @param {number | null} chosen @param {number} inForce
      * @param {string} name Of the unit. */
     showHalf: (chosen, inForce, name) => {
-      if (document.activeElement !== half) half.value = chosen === null ? '' : String(chosen);
+      if (document.activeElement !== half) half.value = chosen === null ? '' : typedNumber(chosen);
       half.placeholder = formatNumber(inForce, 4);
       unit.textContent = name;
     },
@@ -186,6 +201,7 @@ export function createCompareBar(datasets, on) {
     placeHandle: (area) => {
       box = area;
       handle.hidden = !area;
+      if (!area) isHeld = false;
       place();
     },
     /** Whether a key moves the swipe. @param {KeyboardEvent} event */
@@ -193,6 +209,7 @@ export function createCompareBar(datasets, on) {
       const by = { ArrowLeft: -STEP, ArrowRight: STEP, Home: -1, End: 1 }[event.key];
       if (document.activeElement !== handle || by === undefined || event.shiftKey) return false;
       moveTo(share + by);
+      letGo();
       return true;
     },
   };

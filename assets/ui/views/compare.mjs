@@ -66,7 +66,8 @@ export function createCompare(parts) {
     choose: (compare) => viewer.setCompare(compare),
     setMode: (mode) => viewer.setCompare(store.current()?.compare || '', mode),
     setHalf: (half) => viewer.setDifference(half),
-    setShare: () => over.place(plot.area()),
+    moved: () => over.place(plot.area()),
+    setShare: (share) => viewer.setShare(share),
     close: parts.onClose,
   });
   const pane = createPane(
@@ -134,11 +135,12 @@ export function createCompare(parts) {
     const [frame, own] = [pane.frame, element('plot-frame')].map((one) => one.getBoundingClientRect());
     if (!main || !laid || !frame.width) return null;
     const free = frame.width - main.width;
-    const left = free > LEFT + RIGHT ? LEFT + (free - LEFT - RIGHT) / 2 : Math.max(free - RIGHT, LEAST_LEFT);
-    // Beside each other, or below.
-    const isBeside = frame.left >= own.right;
-    const top = main.top + (isBeside ? own.top - frame.top : 0);
-    const box = { ...main, left: Math.round(left), top };
+    const centred = free > LEFT + RIGHT ? LEFT + (free - LEFT - RIGHT) / 2 : Math.max(free - RIGHT, LEAST_LEFT);
+    // At one height beside each other, or below each other at one left end.
+    const place = frame.left >= own.right
+      ? { left: Math.round(centred), top: main.top + own.top - frame.top }
+      : { left: main.left + own.left - frame.left };
+    const box = { ...main, ...place };
     return {
       area: { ...box, x: moved(main.x, laid.cols), y: moved(main.y, laid.rows) },
       pointed: { x: main.x, y: main.y },

@@ -1,13 +1,17 @@
-/* Records painted slices as [time (ms), index, source], key presses (ms), and when the picture came to rest (ms). Lamella marks its slices itself; the plain
+/* Records painted slices as [time (ms), index, source], those of pictures beside the main one as [time (ms), index, axis], key
+   presses (ms), and when the picture came to rest (ms). Lamella marks its slices itself; the plain
    app's are reported by Plotly and take the time of the animation frame after drawing, as Lamella's do. */
 window.seen = [];
+window.beside = [];
 window.keys = [];
 window.rested = [];
 document.addEventListener('keydown', (event) => window.keys.push(event.timeStamp), true);
 new PerformanceObserver((list) =>
   list.getEntries().forEach((entry) => {
     if (entry.name !== 'slice-painted') return;
-    window.seen.push([entry.startTime, entry.detail.index, entry.detail.source]);
+    const { index, axis, source, beside } = entry.detail;
+    if (beside) window.beside.push([entry.startTime, index, axis]);
+    else window.seen.push([entry.startTime, index, source]);
   })
 ).observe({ type: 'mark' });
 new MutationObserver((changes) => {
