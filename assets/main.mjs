@@ -12,7 +12,7 @@ import { createTelemetry } from './data/telemetry.mjs';
 import { createVersions } from './data/versions.mjs';
 import { early } from './early.mjs';
 import { regionOf } from './model/region.mjs';
-import { createViewStore } from './model/view.mjs';
+import { createViewStore } from './model/view-store.mjs';
 import { waitText } from './model/wait-text.mjs';
 import { createCanvas } from './render/canvas.mjs';
 import { createColorMapping } from './render/color-mapping.mjs';

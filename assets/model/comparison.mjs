@@ -2,7 +2,7 @@
 
 import { alongIn, axisOf, indexIn } from './axes.mjs';
 import { markedWindow } from './clip-marks.mjs';
-import { differenceColoring } from './coloring.mjs';
+import { differenceColoring } from './difference.mjs';
 import { isDecodable } from './meaning.mjs';
 import { channelDimension, kindsOf } from './kinds.mjs';
 import { PARTS } from './viewport.mjs';

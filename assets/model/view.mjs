@@ -106,8 +106,6 @@ const WHOLE_TOLERANCE = 0.01;
  *   | {type: 'generation', generation: number} | {type: 'shape', shape: readonly number[]}} Action
  */
 
-/** @typedef {ReturnType<typeof createViewStore>} ViewStore */
-
 /** The view after an action; the same object where the action changes nothing or does not fit.
  * @param {View} view @param {Action} action @returns {View} */
 export function reduce(view, action) {
@@ -266,32 +264,4 @@ export function withColorsOf(view, colors) {
 /** @param {{file: string | null, dataset: string | null}} target @returns {string} */
 export function describeTarget({ file, dataset }) {
   return dataset ? dataset + ' of ' + file : file || 'files';
-}
-
-/** Holds the view of the page. `onPlane(view)` is called when it is of another dataset or other planes, or measures something else,
- * `onChange(view)` when anything is different.
- * @param {(view: View | null) => void} [onPlane] @param {(view: View | null) => void} [onChange] */
-export function createViewStore(onPlane = () => undefined, onChange = () => undefined) {
-  /** @type {View | null} */
-  let view = null;
-
-  /** @param {View | null} next */
-  function replace(next) {
-    const before = view;
-    view = next;
-    const keys = /** @type {const} */ (['tools', 'frozen', 'views']);
-    if (!before || !next || !isSamePlane(before, next) || keys.some((key) => before[key] !== next[key])) onPlane(next);
-    if (before !== next) onChange(next);
-  }
-
-  return {
-    current: () => view,
-    replace,
-    /** Apply an action; whether it has changed the view. @param {Action} action @returns {boolean} */
-    dispatch: (action) => {
-      const before = /** @type {View} */ (view);
-      replace(reduce(before, action));
-      return view !== before;
-    },
-  };
 }

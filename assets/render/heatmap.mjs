@@ -13,7 +13,8 @@ import { answeredValues, sceneOf, withViewport } from './values-request.mjs';
 /** @import { PaintedSlice, Telemetry } from '../data/telemetry.mjs' */
 /** @import { Cells, ValuesRequest } from '../model/cells.mjs' */
 /** @import { ColorMapping } from '../model/colormap.mjs' */
-/** @import { View, ViewStore } from '../model/view.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { ViewStore } from '../model/view-store.mjs' */
 /** @import { ColorMappings } from './color-mapping.mjs' */
 /** @import { Display } from './display.mjs' */
 /** @import { Plot } from './plot.mjs' */

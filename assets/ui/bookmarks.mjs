@@ -1,6 +1,6 @@
 /* Bookmarks of views, and links by which people without an account open one: a list in a drawer. */
 
-import { formatLink } from '../model/address.mjs';
+import { formatLink } from '../model/link-text.mjs';
 import { element } from '../render/dom.mjs';
 /** @import { Api } from '../data/api.mjs' */
 /** @import { View } from '../model/view.mjs' */

@@ -4,7 +4,7 @@
 import { browserClock } from '../data/clock.mjs';
 import { axisOf, coordinateText, nameOf, parseVoxelSize, voxelSizeText } from '../model/axes.mjs';
 import { gradient } from '../model/colormap.mjs';
-import { differenceColoring } from '../model/coloring.mjs';
+import { differenceColoring } from '../model/difference.mjs';
 import { boundText } from '../model/dates.mjs';
 import { isCategorical, kindsOf } from '../model/kinds.mjs';
 import { isDecodable } from '../model/meaning.mjs';

@@ -3,7 +3,7 @@
 import { copyText } from '../data/copy-text.mjs';
 import { isAborted } from '../data/api.mjs';
 import { download, save } from '../data/download.mjs';
-import { formatLink } from '../model/address.mjs';
+import { formatLink } from '../model/link-text.mjs';
 import { axisOf, coordinateText, nameOf } from '../model/axes.mjs';
 import { formatBytes } from '../model/number-format.mjs';
 import { channelDimension } from '../model/kinds.mjs';

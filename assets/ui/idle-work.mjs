@@ -3,7 +3,8 @@
 import { browserClock } from '../data/clock.mjs';
 /** @import { Clock } from '../data/clock.mjs' */
 /** @import { ViewHistory } from '../model/view-history.mjs' */
-/** @import { View, ViewStore } from '../model/view.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { ViewStore } from '../model/view-store.mjs' */
 /** @import { DashBridge } from './dash-bridge.mjs' */
 /** @import { Navigation } from './navigation.mjs' */
 /** @import { Residency } from './residency.mjs' */

@@ -1,6 +1,7 @@
 /* How a file was left, which is offered when it is opened again, and shown on request alone: by the note, or in the palette. */
 
-import { formatLink, parseLink } from '../model/address.mjs';
+import { parseLink } from '../model/address.mjs';
+import { formatLink } from '../model/link-text.mjs';
 /** @import { Recent, RecentView } from '../data/recent.mjs' */
 /** @import { View } from '../model/view.mjs' */
 /** @import { Actions } from './actions.mjs' */

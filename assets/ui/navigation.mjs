@@ -1,6 +1,7 @@
 /* The current position: address bar, title and breadcrumb. */
 
-import { encodeValue, formatLink } from '../model/address.mjs';
+import { encodeValue } from '../model/address.mjs';
+import { formatLink } from '../model/link-text.mjs';
 import { axisOf, coordinateText, nameOf } from '../model/axes.mjs';
 import { valueUnit } from '../model/meaning.mjs';
 import { element, setParts, setText } from '../render/dom.mjs';

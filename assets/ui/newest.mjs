@@ -1,7 +1,8 @@
 /* Staying at the newest slice of a dataset that grows: the toggle beside the slider. */
 
 import { element } from '../render/dom.mjs';
-/** @import { View, ViewStore } from '../model/view.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { ViewStore } from '../model/view-store.mjs' */
 
 /** @typedef {ReturnType<typeof createNewest>} Newest */
 

@@ -5,7 +5,8 @@
    one. */
 
 import { browserClock } from '../data/clock.mjs';
-import { formatLink, parseLink } from '../model/address.mjs';
+import { parseLink } from '../model/address.mjs';
+import { formatLink } from '../model/link-text.mjs';
 import { carryOver, carryTo, describeChanges } from '../model/carry-over.mjs';
 import { createView } from '../model/link-view.mjs';
 import { CHANGED, describeTarget } from '../model/view.mjs';
@@ -16,7 +17,8 @@ import { describeText } from '../model/wait-text.mjs';
 /** @import { RememberedColors } from '../data/remembered-colors.mjs' */
 /** @import { Versions } from '../data/versions.mjs' */
 /** @import { Link } from '../model/address.mjs' */
-/** @import { BrowsableDataset, DatasetRecord, Found, View, ViewStore } from '../model/view.mjs' */
+/** @import { BrowsableDataset, DatasetRecord, Found, View } from '../model/view.mjs' */
+/** @import { ViewStore } from '../model/view-store.mjs' */
 /** @import { Picture } from '../render/picture.mjs' */
 /** @import { DashBridge } from './dash-bridge.mjs' */
 /** @import { HistoryChange } from './navigation.mjs' */

@@ -3,7 +3,8 @@
 import { nextIndex } from '../model/playback.mjs';
 /** @import { Clock } from '../data/clock.mjs' */
 /** @import { EndAction } from '../model/playback.mjs' */
-/** @import { View, ViewStore } from '../model/view.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { ViewStore } from '../model/view-store.mjs' */
 /** @import { Range } from '../model/viewport.mjs' */
 
 /**

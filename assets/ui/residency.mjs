@@ -4,7 +4,8 @@
 import { selectionOf } from '../model/viewport.mjs';
 import { element } from '../render/dom.mjs';
 /** @import { Api, Failure, Query } from '../data/api.mjs' */
-/** @import { View, ViewStore } from '../model/view.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { ViewStore } from '../model/view-store.mjs' */
 /** @import { Span } from '../model/viewport.mjs' */
 /** @import { Polling } from './polling.mjs' */
 

@@ -5,7 +5,8 @@ import { element } from '../render/dom.mjs';
 /** @import { Api } from '../data/api.mjs' */
 /** @import { Clock } from '../data/clock.mjs' */
 /** @import { ToolKind } from '../model/tools.mjs' */
-/** @import { View, ViewStore } from '../model/view.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { ViewStore } from '../model/view-store.mjs' */
 /** @import { Plot } from '../render/plot.mjs' */
 /** @import { PictureMachine } from '../render/state-machine.mjs' */
 /** @import { Dock } from './dock.mjs' */

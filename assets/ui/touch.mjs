@@ -5,7 +5,7 @@ import { gripOf, moveGrip } from '../model/pinch.mjs';
 import { element } from '../render/dom.mjs';
 /** @import { Clock } from '../data/clock.mjs' */
 /** @import { Grip, PlotArea } from '../model/pinch.mjs' */
-/** @import { ViewStore } from '../model/view.mjs' */
+/** @import { ViewStore } from '../model/view-store.mjs' */
 /** @import { Range } from '../model/viewport.mjs' */
 /** @import { Plot } from '../render/plot.mjs' */
 /** @import { Player } from './player.mjs' */

@@ -1,7 +1,7 @@
 /* Undo and redo of changes of the view. What is shown again is requested as any view is: another dataset or plane has an
    entry of its own in the browser's history, and the address follows. */
 
-import { formatLink } from '../model/address.mjs';
+import { formatLink } from '../model/link-text.mjs';
 import { shownAgain } from '../model/view-history.mjs';
 /** @import { View } from '../model/view.mjs' */
 /** @import { Action, Actions } from './actions.mjs' */

@@ -2,7 +2,7 @@
 
 import { formatVoxelSize, parseVoxelSize } from '../model/axes.mjs';
 import { cellText } from '../model/cells.mjs';
-import { differenceColoring, halfOf } from '../model/coloring.mjs';
+import { differenceColoring, halfOf } from '../model/difference.mjs';
 import { isCategorical } from '../model/kinds.mjs';
 import { projectionNote } from '../model/projection.mjs';
 import { chosenLabels, formatLabels, parseLabels } from '../model/labels.mjs';
@@ -14,7 +14,8 @@ import { poolOf } from '../model/viewport.mjs';
 /** @import { LabelChoice } from '../model/labels.mjs' */
 /** @import { Kind } from '../model/meaning.mjs' */
 /** @import { Side } from '../model/plane.mjs' */
-/** @import { Action, Aspect, View, ViewStore } from '../model/view.mjs' */
+/** @import { Action, Aspect, View } from '../model/view.mjs' */
+/** @import { ViewStore } from '../model/view-store.mjs' */
 /** @import { Part, Pool } from '../model/viewport.mjs' */
 /** @import { ColorMappings } from '../render/color-mapping.mjs' */
 /** @import { Picture } from '../render/picture.mjs' */

@@ -12,7 +12,8 @@ import { element } from '../render/dom.mjs';
 /** @import { PictureMachine } from '../render/state-machine.mjs' */
 /** @import { Telemetry } from '../data/telemetry.mjs' */
 /** @import { PlotArea } from '../model/pinch.mjs' */
-/** @import { View, ViewStore } from '../model/view.mjs' */
+/** @import { View } from '../model/view.mjs' */
+/** @import { ViewStore } from '../model/view-store.mjs' */
 /** @import { ColorMappings } from '../render/color-mapping.mjs' */
 /** @import { Plot } from '../render/plot.mjs' */
 /** @import { Bar } from '../render/values-request.mjs' */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
-import { formatLink, parseLink } from '../../assets/model/address.mjs';
+import { parseLink } from '../../assets/model/address.mjs';
+import { formatLink } from '../../assets/model/link-text.mjs';
 import { resolvePlane } from '../../assets/model/link-plane.mjs';
 import { createView } from '../../assets/model/link-view.mjs';
 

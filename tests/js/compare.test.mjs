@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 
-import { formatLink, parseLink } from '../../assets/model/address.mjs';
+import { parseLink } from '../../assets/model/address.mjs';
+import { formatLink } from '../../assets/model/link-text.mjs';
 import { carryTo } from '../../assets/model/carry-over.mjs';
 import { choicesFor, choiceText } from '../../assets/model/compare-choices.mjs';
-import { halfOf } from '../../assets/model/coloring.mjs';
+import { halfOf } from '../../assets/model/difference.mjs';
 import { compared } from '../../assets/model/compare.mjs';
 import { conversionTo, converted, differenceUnit, titlesOf, valuesText } from '../../assets/model/compared-values.mjs';
 import {

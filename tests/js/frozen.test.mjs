@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
-import { formatLink, parseLink } from '../../assets/model/address.mjs';
+import { parseLink } from '../../assets/model/address.mjs';
+import { formatLink } from '../../assets/model/link-text.mjs';
 import { carryOver } from '../../assets/model/carry-over.mjs';
 import { formatFrozen, frozenAt, MAX_FROZEN, parseFrozen, sliceOf, withFrozen } from '../../assets/model/frozen.mjs';
 import { projectionQuery } from '../../assets/model/projection.mjs';

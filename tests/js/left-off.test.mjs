@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 
 import { createRecent } from '../../assets/data/recent.mjs';
-import { formatLink, parseLink } from '../../assets/model/address.mjs';
+import { parseLink } from '../../assets/model/address.mjs';
+import { formatLink } from '../../assets/model/link-text.mjs';
 import { createView } from '../../assets/model/link-view.mjs';
 import { createActions } from '../../assets/ui/actions.mjs';
 import { createLeftOff } from '../../assets/ui/left-off.mjs';

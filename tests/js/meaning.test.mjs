@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
-import { formatLink, parseLink } from '../../assets/model/address.mjs';
+import { parseLink } from '../../assets/model/address.mjs';
+import { formatLink } from '../../assets/model/link-text.mjs';
 import { flagName, startOf, valueUnit } from '../../assets/model/meaning.mjs';
 import { poolOf } from '../../assets/model/viewport.mjs';
 import { createView } from '../../assets/model/link-view.mjs';

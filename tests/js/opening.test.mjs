@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { createVersions } from '../../assets/data/versions.mjs';
-import { createViewStore } from '../../assets/model/view.mjs';
+import { createViewStore } from '../../assets/model/view-store.mjs';
 import { createOpening } from '../../assets/ui/opening.mjs';
 import { createFakeClock, settled } from './fake-clock.mjs';
 

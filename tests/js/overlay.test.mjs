@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 
 import { createSliceLoader } from '../../assets/data/slice-loader.mjs';
-import { formatLink, parseLink } from '../../assets/model/address.mjs';
+import { parseLink } from '../../assets/model/address.mjs';
+import { formatLink } from '../../assets/model/link-text.mjs';
 import { overlaid, overlayQuery, overlaysFor, overlayTable } from '../../assets/model/overlay.mjs';
 import { carryOver } from '../../assets/model/carry-over.mjs';
 import { createView } from '../../assets/model/link-view.mjs';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 
 import { parseProjection, projectionQuery, projectionText, slabOf } from '../../assets/model/projection.mjs';
-import { formatLink, parseLink } from '../../assets/model/address.mjs';
+import { parseLink } from '../../assets/model/address.mjs';
+import { formatLink } from '../../assets/model/link-text.mjs';
 import { codeOf } from '../../assets/model/region.mjs';
 import { sliceKeyOf } from '../../assets/ui/tools/panel.mjs';
 import { createView } from '../../assets/model/link-view.mjs';

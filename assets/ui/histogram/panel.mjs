@@ -3,7 +3,7 @@
 
 import { isAborted } from '../../data/api.mjs';
 import { toRows } from '../../data/typed-arrays.mjs';
-import { halfOf } from '../../model/coloring.mjs';
+import { halfOf } from '../../model/difference.mjs';
 import { datesOf } from '../../model/dates.mjs';
 import {
   centredHalf,
@@ -30,7 +30,8 @@ import { histogramNodes } from './nodes.mjs';
 /** @import { Cells } from '../../model/cells.mjs' */
 /** @import { ColorMapping, Ends } from '../../model/colormap.mjs' */
 /** @import { Histogram, ValueAxis } from '../../model/histogram.mjs' */
-/** @import { View, ViewStore } from '../../model/view.mjs' */
+/** @import { View } from '../../model/view.mjs' */
+/** @import { ViewStore } from '../../model/view-store.mjs' */
 /** @import { Span } from '../../model/viewport.mjs' */
 /** @import { ColorMappings } from '../../render/color-mapping.mjs' */
 /** @import { Picture } from '../../render/picture.mjs' */

@@ -61,7 +61,7 @@ export function createCompareBar(datasets, on) {
   let box = null;
   let share = SHARE;
   // By a pointer that is down.
-  let isHeld = false;
+  let isDragged = false;
   let listed = '';
   /** @type {View | null} */
   let view = null;
@@ -75,7 +75,7 @@ export function createCompareBar(datasets, on) {
   }
 
   function letGo() {
-    isHeld = false;
+    isDragged = false;
     on.setShare(share);
   }
 
@@ -119,14 +119,14 @@ export function createCompareBar(datasets, on) {
     else say('The window of a difference is a number above zero.');
   });
   blend.addEventListener('input', () => {
-    isHeld = true;
+    isDragged = true;
     moveTo(Number(blend.value));
   });
   blend.addEventListener('change', letGo);
   close.addEventListener('click', () => on.close());
   handle.addEventListener('pointerdown', (event) => {
     handle.setPointerCapture(event.pointerId);
-    isHeld = true;
+    isDragged = true;
     handle.focus({ preventScroll: true });
     event.preventDefault();
   });
@@ -142,7 +142,7 @@ export function createCompareBar(datasets, on) {
     modes.value = next.mode;
     node.dataset.mode = next.compare ? next.mode : 'none';
     modes.hidden = !next.compare;
-    if (!isHeld && share !== next.share) moveTo(next.share);
+    if (!isDragged && share !== next.share) moveTo(next.share);
     list(next);
   }
 
@@ -201,7 +201,7 @@ export function createCompareBar(datasets, on) {
     placeHandle: (area) => {
       box = area;
       handle.hidden = !area;
-      if (!area) isHeld = false;
+      if (!area) isDragged = false;
       place();
     },
     /** Whether a key moves the swipe. @param {KeyboardEvent} event */
