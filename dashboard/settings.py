@@ -163,7 +163,7 @@ class Settings(SignInSettings, ClusterSettings):
         le=256,
         description="Web processes",
     )
-    web_threads: int = Field(default=8, ge=1, le=256, description="Threads of each web process")
+    web_threads: int = Field(default=8, ge=1, le=256, description="Most computing request threads")
     decode_threads: int = Field(
         default_factory=_cores,
         ge=1,

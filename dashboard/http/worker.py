@@ -1,8 +1,8 @@
 """A gunicorn worker whose threads never wait for a client.
 
 An event loop reads whole requests and sends what slow clients have not read yet; a thread is occupied only while
-the application runs. gunicorn's own threaded worker reads and writes in the thread, so eight half-sent requests
-or eight slow readers stop the service. Parser, environment and response are gunicorn's.
+the application runs. gunicorn's own threaded worker reads and writes in the thread: a few half-sent requests or
+slow readers stop the service. Parser, environment and response are gunicorn's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from gunicorn.workers.base import Worker
 from dashboard.http.connection import SEND_PROGRESS_S, Connection, State
 from dashboard.http.environment import GIVEN_UP, HAS_LEFT, PEER_ACCOUNT, READABLE_AT
 from dashboard.http.refusal import Malformed, Refusal
-from dashboard.http.request_threads import RequestThreads
+from dashboard.http.request_threads import STANDSTILL_S, RequestThreads
 from dashboard.http.shedding import CLOSED, KEPT, Shedding
 from dashboard.http.tls import TlsStream, server_context
 from dashboard.http.watcher import WRITE, Watcher
@@ -111,8 +111,9 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
     # The methods below run in the event loop.
 
     def _step(self) -> None:
-        """Wait for events, at most until the next sweep, and handle them."""
-        for ready in self._watcher.wait(SWEEP_EVERY_S):
+        """Wait for events, at most until the next sweep or look at the queue, and handle them."""
+        queued = self.requests.relieve()
+        for ready in self._watcher.wait(STANDSTILL_S if queued else SWEEP_EVERY_S):
             ready()
         now = self.clock()
         if self._shedding is not None:
@@ -337,8 +338,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         self._callbacks.put(callback)
         if not self._woken:
             self._woken = True
-            # A full pipe wakes the loop as well.
-            with suppress(BlockingIOError):
+            with suppress(BlockingIOError):  # A full pipe wakes the loop as well.
                 os.write(self.PIPE[1], b"\0")
 
     def _run_request(self, connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
@@ -11,7 +12,12 @@ import pytest
 
 from dashboard.blocking import about_to_block, about_to_queue
 from dashboard.errors import Busy
-from dashboard.http.request_threads import MAX_THREADS_FACTOR, RequestThreads
+from dashboard.http.request_threads import (
+    MAX_THREADS_FACTOR,
+    READY,
+    STANDSTILL_S,
+    RequestThreads,
+)
 from dashboard.settings import Settings
 
 WITHIN_S = 10.0
@@ -91,13 +97,77 @@ def test_a_parked_thread_is_used_again_before_a_new_one_is_started() -> None:
         assert names == {"http-0", "http-1"}
 
 
-def test_without_waits_there_are_no_more_threads_than_asked_for() -> None:
+def test_without_waits_there_are_two_threads() -> None:
     work = Work()
-    with running(work, 3) as threads:
+    with running(work, 8) as threads:
         for number in range(50):
             threads.put(f"other {number}")
         assert {work.next()[0] for _ in range(50)} == {f"other {number}" for number in range(50)}
-        assert threads.total == 3
+        assert threads.total == READY
+
+
+class Computing:
+    """Items named "long" compute until `release`, and say nothing; `done` are the others."""
+
+    def __init__(self) -> None:
+        self.done: SimpleQueue[str] = SimpleQueue()
+        self.release = threading.Event()
+        self.begun = threading.Semaphore(0)
+
+    def __call__(self, item: str) -> None:
+        if item == "long":
+            self.begun.release()
+            assert self.release.wait(WITHIN_S)
+        self.done.put(item)
+
+
+def test_threads_that_compute_for_long_are_replaced_up_to_the_count() -> None:
+    work = Computing()
+    threads = RequestThreads(5, work)
+    threads.start()
+    try:
+        for computing in range(1, 6):
+            threads.put("long")
+            while not work.begun.acquire(timeout=STANDSTILL_S):
+                threads.relieve()
+            # Those that are ready are used before a further one is started.
+            assert threads.total <= max(computing, READY)
+        threads.put("short")
+        time.sleep(2 * STANDSTILL_S)
+        assert threads.relieve()
+        assert threads.total == 5
+        assert work.done.empty()
+        work.release.set()
+        assert sorted(work.done.get(timeout=WITHIN_S) for _ in range(6)) == ["long"] * 5 + ["short"]
+        # They are parked: a second time none is started, and as many compute at once as before.
+        work.release.clear()
+        for _ in range(5):
+            threads.put("long")
+            while not work.begun.acquire(timeout=STANDSTILL_S):
+                threads.relieve()
+        assert threads.total == 5
+    finally:
+        work.release.set()
+        threads.stop()
+
+
+def test_a_queue_of_which_is_taken_starts_no_thread() -> None:
+    """However many wait: more threads would take from each other."""
+    done: SimpleQueue[int] = SimpleQueue()
+
+    def work(item: int) -> None:
+        time.sleep(STANDSTILL_S / 10)
+        done.put(item)
+
+    threads = RequestThreads(8, work)
+    threads.start()
+    for number in range(60):
+        threads.put(number)
+    while threads.relieve():
+        time.sleep(STANDSTILL_S / 20)
+    assert len([done.get(timeout=WITHIN_S) for _ in range(60)]) == 60
+    assert threads.total == READY
+    threads.stop()
 
 
 def test_a_thread_that_cannot_be_started_is_done_without(
