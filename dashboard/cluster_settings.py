@@ -6,6 +6,7 @@ import ipaddress
 import re
 import socket
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -135,6 +136,14 @@ class ClusterSettings(BaseSettings):
             "Address of the Dask scheduler whose workers compute slabs of jobs, such as `tls://dask.example:8786`,"
             " or `tcp://` on this machine (none: the prefetch worker; `lamella[dask]`); certificates are named by"
             " Dask's own settings"
+        ),
+    )
+
+    export_dir: Path | None = Field(
+        default=None,
+        description=(
+            "Folder of this service alone for the files of jobs that export; on several machines one that all of"
+            " them see (none: one in the cache directory)"
         ),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import prod
+from math import ceil, prod
 
 from dashboard.addressing.selection import Selection, Span, parse_items
 from dashboard.errors import BadRequest
@@ -40,9 +40,9 @@ class Box:
 
     def strips(self, most_cells: int) -> Iterator[Selection]:
         """Parts of planes of at most `most_cells` cells, or one row, in the order in which they are written."""
-        rows, cols = self.order[-2:]
+        rows = self.order[-2]
         across = self.span(rows)
-        height = max(most_cells // self.span(cols).cells, 1) * across.step
+        height = self._strip_rows(most_cells) * across.step
         outer = [range(s.start, s.stop, s.step) for s in map(self.span, self.order[:-2])]
         for position in product(*outer):
             items = list(self.items)
@@ -51,6 +51,14 @@ class Box:
             for at in range(across.start, across.stop, height):
                 items[rows] = Span(at, min(at + height, across.stop), across.step)
                 yield Selection(tuple(items))
+
+    def count_strips(self, most_cells: int) -> int:
+        """How many `strips` there are."""
+        rows = ceil(self.span(self.order[-2]).cells / self._strip_rows(most_cells))
+        return prod(self.span(dim).cells for dim in self.order[:-2]) * rows
+
+    def _strip_rows(self, most_cells: int) -> int:
+        return max(most_cells // self.span(self.order[-1]).cells, 1)
 
     def layers(self, sides: Sequence[int]) -> list[list[int]]:
         """For each dimension before the last two, one index in each layer of `sides` that the box touches."""

@@ -253,6 +253,23 @@ class Client(Figures):
         """
         return self._job("statistics", file, dataset, decode=decode, part=part, bins=bins)
 
+    def export_job(
+        self,
+        file: str,
+        dataset: str,
+        selection: str,
+        file_format: Literal["npy", "tiff", "h5"] = "npy",
+        *,
+        axis: int | None = None,
+        decode: bool = False,
+    ) -> RunningJob:
+        """Have a part of a dataset written to a file on the server, when it has nothing else to do.
+
+        The job's `save` fetches it, once it is done. Otherwise as `export`.
+        """
+        how = {"selection": selection, "format": file_format, "axis": axis, "decode": decode}
+        return self._job("export", file, dataset, **how)
+
     def jobs(self) -> list[JobProgress]:
         """What the server was asked for, and how far it is; what was finished within the last hour as well."""
         found: list[JobProgress] = self._connection.get_json("/api/v1/jobs")["jobs"]
@@ -262,6 +279,11 @@ class Client(Figures):
         """A job by its `id`, with its result; raises `ServerError` (404) when it was cancelled."""
         found: JobDetails = self._connection.get_json(f"/api/v1/jobs/{job}")
         return found
+
+    def save_job(self, job: str, path: str | Path, on_progress: Progress | None = None) -> Path:
+        """Write the file of a job that exports, by its `id`, to `path`; as `export`."""
+        download(self._connection, {}, Path(path), on_progress, f"/api/v1/jobs/{job}/file")
+        return Path(path)
 
     def cancel_job(self, job: str) -> None:
         """Cancel what was asked for, by its `id`."""

@@ -26,10 +26,17 @@ _PIECE_BYTES: Final = 2**20
 Progress = Callable[[int, int | None], object]
 
 
+EXPORT: Final = "/api/v1/export"
+
+
 def download(
-    connection: Connection, query: dict[str, str], path: Path, on_progress: Progress | None
+    connection: Connection,
+    query: dict[str, str],
+    path: Path,
+    on_progress: Progress | None,
+    address: str = EXPORT,
 ) -> None:
-    """Write the export to the file `path`; one that is interrupted leaves nothing.
+    """Write the export, or the file at another address, to `path`; one that is interrupted leaves nothing.
 
     Raises `ServerError`, `urllib3.exceptions.HTTPError` for an incomplete file, and `OSError`.
     """
@@ -37,7 +44,7 @@ def download(
         dir=path.parent, prefix=f".{path.name}.", delete=False
     ) as made:
         try:
-            receive(connection, query, made, on_progress)
+            receive(connection, query, made, on_progress, address)
             made.close()
             # A temporary file is for its owner alone, others are as the process makes them.
             mask = os.umask(0)
@@ -54,9 +61,10 @@ def receive(
     query: dict[str, str],
     out: IO[bytes],
     on_progress: Progress | None = None,
+    address: str = EXPORT,
 ) -> None:
     """Write the export to `out`; raises as `download`."""
-    with connection.stream("/api/v1/export", **query) as response:
+    with connection.stream(address, **query) as response:
         length = response.headers.get("Content-Length")
         size = None if length is None else int(length)
         written = 0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dashboard.client.connection import ServerError
 
 if TYPE_CHECKING:
     from dashboard.client.client import Client
-    from dashboard.web.job_answers import JobProgress, VolumeStatistics
+    from dashboard.web.job_answers import ExportedFile, JobProgress, VolumeStatistics
 
 _FINAL: Final = ("done", "failed")
 _POLL_S: Final = 0.5
@@ -23,7 +24,7 @@ class RunningJob:
     def __init__(self, client: Client, progress: JobProgress) -> None:
         self._client = client
         self.progress: JobProgress = progress
-        self.result: VolumeStatistics | None = None
+        self.result: VolumeStatistics | ExportedFile | None = None
 
     def refresh(self) -> JobProgress:
         """How far it is now; raises `ServerError` (404) when it was cancelled."""
@@ -53,6 +54,10 @@ class RunningJob:
         if self.progress["state"] == "failed":
             raise ServerError(200, "failed", self.progress["message"])
         return self.progress
+
+    def save(self, path: str | Path) -> Path:
+        """Write the file of a job that exports to `path`; `ServerError` (404) until it is done."""
+        return self._client.save_job(self.progress["id"], path)
 
     def cancel(self) -> None:
         """Cancel it; what was decoded stays in the cache. `ServerError` (404) for what others asked for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
 from math import ceil, prod
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from dashboard.blocking import about_to_block
 from dashboard.bricks.loader import BrickLoader, CacheFull
 from dashboard.bricks.store import BrickStore
 from dashboard.catalog.metadata import MetadataService
+from dashboard.catalog.nodes import Nodes
 from dashboard.catalog.volume import MAX_BRICKS, Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.export.formats import Axis, Container, ExportFormat, csv, npy, tiff, to_bytes
@@ -58,6 +59,30 @@ class ExportAddress:
         if self.packing is None:
             return self.volume.dtype
         return self.packing.result_dtype(self.volume.memory_dtype)
+
+    def strips(self) -> Iterator[Selection]:
+        """Parts of planes, in the order in which they are written."""
+        return self.box.strips(self._piece_cells)
+
+    @property
+    def pieces(self) -> int:
+        """How many `grouped` strips there are."""
+        return ceil(self.box.count_strips(self._piece_cells) / self._group)
+
+    def grouped(self) -> Iterator[list[Selection]]:
+        """The strips, as many together as are about one piece."""
+        strips = self.strips()
+        while group := list(islice(strips, self._group)):
+            yield group
+
+    @property
+    def _piece_cells(self) -> int:
+        return PIECE_BYTES // self.volume.dtype.itemsize
+
+    @property
+    def _group(self) -> int:
+        first = next(self.strips())
+        return max(self._piece_cells // prod(first.shape), 1)
 
     @property
     def name(self) -> str:
@@ -212,18 +237,46 @@ class Export:
                 self._mask.close()
             self._exporter.ended(sent=self._sent, complete=self._complete)
 
+    @property
+    def head(self) -> bytes:
+        """What stands before the values."""
+        return self._container.head
+
+    @property
+    def tail(self) -> bytes:
+        """What stands behind them."""
+        return self._container.tail
+
+    def piece(self, selection: Selection) -> bytes:
+        """The values of a strip, as they are written."""
+        values = self._exporter.read(self._file, selection)
+        packing = self._address.packing
+        values = values if packing is None else packing.unpack(values)
+        if self._mask is not None:
+            mask = self._exporter.read(self._mask, mask_selection(selection))
+            leave_out(values, mask, selection)
+        return self._container.encode(values)
+
     def _pieces(self) -> Iterator[bytes]:
-        yield self._container.head
-        itemsize = self._address.volume.dtype.itemsize
-        for selection in self._address.box.strips(PIECE_BYTES // itemsize):
-            values = self._exporter.read(self._file, selection)
-            packing = self._address.packing
-            values = values if packing is None else packing.unpack(values)
-            if self._mask is not None:
-                mask = self._exporter.read(self._mask, mask_selection(selection))
-                leave_out(values, mask, selection)
-            yield self._container.encode(values)
-        yield self._container.tail
+        yield self.head
+        for selection in self._address.strips():
+            yield self.piece(selection)
+        yield self.tail
+
+
+def axes_of(volume: Volume, nodes: Nodes) -> tuple[Axis, ...]:
+    """The dimensions of a volume, as far as they are known: values are exported whatever is."""
+    try:
+        meant = nodes.meaning(volume)["axes"]
+    except errors.LamellaError:
+        return ()
+    found = []
+    for axis in meant:
+        step = None
+        if axis["coordinates"] is not None and "step" in axis["coordinates"]:
+            step = axis["coordinates"]["step"]
+        found.append(Axis(axis["name"], step, axis["unit"]))
+    return tuple(found)
 
 
 def _span_text(item: int | Span, length: int) -> str:

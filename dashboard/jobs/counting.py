@@ -50,7 +50,11 @@ class Counting:
         self._file = VolumeFile(metadata, source.volume)
         mask = None if source.mask is None else analyzer.masked_pixels(source.mask)
         self._counter = SlabCounter(source, mask, readers, contiguous, let_through)
-        self._tally, window = histograms.begin(self._file, source)
+        try:
+            self._tally, window = histograms.begin(self._file, source)
+        except BaseException:
+            self._file.close()
+            raise
         self._window = None if window is None else [float(end) for end in window]
 
     def slabs(self) -> Iterator[Plain | None]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.addressing.selection import MAX_RANK
+from dashboard.export.formats import ExportFormat
 from dashboard.frames.complex_part import ComplexPart
 
 Count = Annotated[int, Field(ge=0, lt=2**62)]
@@ -16,6 +17,7 @@ Count = Annotated[int, Field(ge=0, lt=2**62)]
 
 # The result is a part of the job's row.
 MAX_BINS: Final = 1024
+MAX_SELECTION: Final = 512
 
 
 class State(StrEnum):
@@ -57,7 +59,19 @@ class Statistics(BaseModel):
     bins: Annotated[int, Field(ge=1, le=MAX_BINS)] = 256
 
 
-What = Annotated[Warm | Statistics, Field(discriminator="kind")]
+class Exported(BaseModel):
+    """Write a part of a volume, a NumPy index, to a file: unpacked with `decode`, dimension `axis` first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["export"] = "export"
+    selection: Annotated[str, Field(max_length=MAX_SELECTION)]
+    format: ExportFormat
+    axis: Annotated[int, Field(ge=0, lt=MAX_RANK)] | None = None
+    decode: bool = False
+
+
+What = Annotated[Warm | Statistics | Exported, Field(discriminator="kind")]
 
 
 class Job(BaseModel):
@@ -65,8 +79,8 @@ class Job(BaseModel):
 
     Of its slabs, `of` in number (`nbytes` decoded), `done` are done, for `decoded` of which something was decoded
     since the job was begun, and `failed` cannot be read; `message` says why, and why a job has failed. `seconds`
-    is how long it was worked on, `result` what it has found. `asked_at` is a Unix time (s), `person` the name of
-    who asked, empty for the operator. `node` is the machine that works on it.
+    is how long it has been running, `result` what it has found. `asked_at` is a Unix time (s), `person` the name
+    of who asked, empty for the operator. `node` is the machine that works on it.
     """
 
     model_config = ConfigDict(frozen=True)

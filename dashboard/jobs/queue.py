@@ -50,6 +50,10 @@ class JobQueue:
         """The job with this id."""
         return _read(self._rows.get(JOB + job))
 
+    def ids(self) -> frozenset[str]:
+        """The ids of all jobs; raises `RowsUnavailable`."""
+        return frozenset(key.removeprefix(JOB) for key in self._rows.keys_with_prefix(JOB))
+
     def jobs(self) -> list[Job]:
         """All jobs, those that were finished of late as well; empty while the store is unavailable."""
         try:

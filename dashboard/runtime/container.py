@@ -152,6 +152,10 @@ def build_services(settings: Settings, role: Role) -> Services:
     residency = Residency(engine.bricks, engine.resolver.planned_keys)
     maintenance = maintenance_of(engine)
     memory = counts_of(role)
+    queue = JobQueue(shared.plans, shared.clock, shared.node)
+    if role == "worker":
+        remove = bind(jobs.remove_exports, engine, queue)
+        maintenance.add("Removing files of jobs that are gone", remove, SWEEP_EVERY_S)
     sign_in = sign_in_of(engine, maintenance, memory)
     access = sign_in.access
     return Services(
@@ -161,7 +165,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         starts=Starts(shared.ledger, shared.clock),
         residency=residency,
         horizons=Horizons(engine.plans, engine.resolver.resolve, residency),
-        jobs=JobQueue(shared.plans, shared.clock, shared.node),
+        jobs=queue,
         asked=AskedBricks(engine.caches.plans, shared.clock),
         activity=Activity(
             engine.metadata,

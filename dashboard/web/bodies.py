@@ -11,7 +11,7 @@ from dashboard import errors
 from dashboard.addressing.requester import VIEWER_ID
 from dashboard.addressing.selection import MAX_RANK
 from dashboard.frames.complex_part import ComplexPart
-from dashboard.jobs.job import MAX_BINS
+from dashboard.jobs.job import MAX_BINS, MAX_SELECTION
 from dashboard.people.bookmarks import LONGEST_NAME, LONGEST_NOTE
 from dashboard.people.shares import LONGEST_DAYS
 from dashboard.people.view import LONGEST
@@ -78,8 +78,27 @@ class StatisticsRequest(BaseModel):
     bins: Annotated[int, Field(ge=1, le=MAX_BINS)] = 256
 
 
+class ExportRequest(BaseModel):
+    """A job: a part of a volume, a NumPy index as of exports, is written to a file.
+
+    Its values are unpacked with `decode`, and dimension `axis` is written first, if it is given.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    kind: Literal["export"]
+    file: Annotated[str, Field(max_length=1024)]
+    dataset: Annotated[str, Field(max_length=2000)]
+    selection: Annotated[str, Field(max_length=MAX_SELECTION)]
+    format: Literal["npy", "tiff", "h5"] = "npy"
+    axis: Annotated[int, Field(ge=0, lt=MAX_RANK)] | None = None
+    decode: bool = False
+
+
 class JobRequest(
-    RootModel[Annotated[WarmRequest | StatisticsRequest, Field(discriminator="kind")]]
+    RootModel[
+        Annotated[WarmRequest | StatisticsRequest | ExportRequest, Field(discriminator="kind")]
+    ]
 ):
     """What is to be done with a whole volume."""
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
+from dashboard.export.formats import ExportFormat
 from dashboard.frames.complex_part import ComplexPart
 from dashboard.jobs.job import State
 
@@ -26,21 +27,30 @@ class Counted(TypedDict):
     bins: int
 
 
+class ExportedPart(TypedDict):
+    """A part that is written to a file: a NumPy index, unpacked with `decode`, dimension `axis` first."""
+
+    selection: str
+    format: ExportFormat
+    axis: int | None
+    decode: bool
+
+
 class JobProgress(TypedDict):
     """What is done with a volume, `what` as it was asked for, and how far it is.
 
     Of its slabs, `of` in number (`bytes` decoded), which are bricks where a volume is warmed, `done` are done, for
     `decoded` of them something was decoded since the job was begun, and `failed` cannot be read as a whole;
-    `message` says why, and why the whole job has failed. `seconds` is how long it was worked on. `may_cancel`: who
-    asked for it, or an admin, makes the request.
+    `message` says why, and why the whole job has failed. `seconds` is how long it has been running. `may_cancel`:
+    who asked for it, or an admin, makes the request.
     """
 
     id: str
-    kind: Literal["warm", "statistics"]
+    kind: Literal["warm", "statistics", "export"]
     file: str
     dataset: str
     volume: str
-    what: Warmed | Counted
+    what: Warmed | Counted | ExportedPart
     state: State
     done: int
     of: int
@@ -76,10 +86,17 @@ class VolumeStatistics(TypedDict):
     seen: float
 
 
+class ExportedFile(TypedDict):
+    """A file that is there: its name, and its size."""
+
+    name: str
+    size: int
+
+
 class JobDetails(JobProgress):
     """A job, and what it has found; null while it is not done, and for one that finds nothing."""
 
-    result: VolumeStatistics | None
+    result: VolumeStatistics | ExportedFile | None
 
 
 class Jobs(TypedDict):

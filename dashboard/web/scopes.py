@@ -47,6 +47,7 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "api.jobs": _READ,
     "api.add_job": _WARM,
     "api.job": _READ,
+    "api.job_file": _READ,
     "api.cancel_job": _WARM,
     "api.stats": _FIGURES,
     "api.series": _FIGURES,

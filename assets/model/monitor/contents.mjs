@@ -5,7 +5,8 @@ import { formatCount, formatShare, plural } from './format.mjs';
 
 /** @typedef {{volume: string, axis: string, file: string | null, dataset: string | null, bricks: number,
  *  bytes: number}} ContentsGroup */
-/** @typedef {{id: string, kind: string, volume: string, what: {axis?: string, start?: number, stop?: number},
+/** @typedef {{id: string, kind: string, volume: string, what: {axis?: string, start?: number, stop?: number,
+ *  selection?: string},
  *  state: string, done: number, of: number, failed: number, message: string, may_cancel: boolean}} Job */
 /** What a person may do with a group. @typedef {{warm: ((group: ContentsGroup) => void) | null,
  *  drop: ((group: ContentsGroup) => void) | null}} ContentsActions */
@@ -55,7 +56,8 @@ export function dropQuestion({ volume, axis, bricks, bytes }) {
 }
 
 /** What a job does. @param {Job} job */
-function jobText({ kind, what: { axis, start, stop } }) {
+function jobText({ kind, what: { axis, start, stop, selection } }) {
+  if (selection !== undefined) return `${kind}: ${selection}`;
   if (axis === undefined || start === undefined || stop === undefined) return kind;
   return `${kind}: ${axisText(axis)}, ${formatCount(start)} to ${formatCount(stop - 1)}`;
 }

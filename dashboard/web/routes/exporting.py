@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import flask
 
 from dashboard import errors
-from dashboard.export.export import Export, ExportAddress
-from dashboard.export.formats import Axis, ExportFormat
+from dashboard.export.export import Export, ExportAddress, axes_of
+from dashboard.export.formats import ExportFormat
 from dashboard.web import export_query, headers
 from dashboard.web.operation import Header, Returns, operation
 from dashboard.web.quotas import charge_ahead
@@ -19,7 +19,6 @@ from dashboard.web.visibility import Visibility
 from dashboard.web.volumes import FILE_ERRORS, again_if_changed, packing_of, volume_of
 
 if TYPE_CHECKING:
-    from dashboard.catalog.volume import Volume
     from dashboard.runtime.container import Services
 
 log = logging.getLogger(__name__)
@@ -46,7 +45,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
         def begun() -> tuple[ExportAddress, Export]:
             volume = volume_of(services, visible)
             packing = packing_of(services, volume)
-            address = export_query.export_address(volume, packing, _axes(services, volume))
+            address = export_query.export_address(volume, packing, axes_of(volume, services.nodes))
             services.exporter.check(address)
             missing = bind(services.exporter.missing_bytes, address)
             charge_ahead(services.quotas, missing)
@@ -60,21 +59,6 @@ def register(api: flask.Blueprint, services: Services) -> None:
         response.headers["Content-Disposition"] = f'attachment; filename="{address.name}"'
         response.headers["Cache-Control"] = "no-store"
         return response
-
-
-def _axes(services: Services, volume: Volume) -> tuple[Axis, ...]:
-    """The dimensions of a volume, as far as they are known: values are exported whatever is."""
-    try:
-        meant = services.nodes.meaning(volume)["axes"]
-    except errors.LamellaError:
-        return ()
-    found = []
-    for axis in meant:
-        step = None
-        if axis["coordinates"] is not None and "step" in axis["coordinates"]:
-            step = axis["coordinates"]["step"]
-        found.append(Axis(axis["name"], step, axis["unit"]))
-    return tuple(found)
 
 
 def _sent(export: Export) -> Iterator[bytes]:

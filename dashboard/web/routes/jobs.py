@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial as bind
+from io import BufferedReader
 from typing import TYPE_CHECKING
 
 import flask
@@ -11,14 +12,17 @@ import flask
 from dashboard import errors
 from dashboard.analysis.volume_histograms import check_countable
 from dashboard.analysis.volume_slabs import Slabs
+from dashboard.blocking import about_to_block
 from dashboard.bricks.coverage import Coverage, parse_axes
 from dashboard.catalog.volume import ReadPath, Volume, decoded_bytes
-from dashboard.jobs.job import Job, State, Statistics, Warm, new_id
+from dashboard.export.formats import ExportFormat
+from dashboard.jobs.job import Exported, Job, State, Statistics, Warm, What, new_id
 from dashboard.people.person import Scope
+from dashboard.runtime.jobs import export_address, export_file
 from dashboard.telemetry.groups import axis_name, volume_name
 from dashboard.web import bodies, job_answers, person, query
 from dashboard.web.node_token import is_from_node
-from dashboard.web.operation import Returns, operation, returns
+from dashboard.web.operation import Header, Returns, operation, returns
 from dashboard.web.quotas import charge_ahead
 from dashboard.web.visibility import Visibility
 
@@ -27,7 +31,15 @@ if TYPE_CHECKING:
 
 # Listing more bricks than this takes unexpectedly long.
 MAX_BRICKS = 100_000
+SENT_BYTES = 2**20
 AS_IT_IS = "The dataset is stored as it is: slices are read from the file, and there is nothing to decode ahead."
+FILE = Returns(
+    dict.fromkeys(
+        sorted({one.content_type for one in ExportFormat if one is not ExportFormat.CSV})
+    ),
+    "The file.",
+    (Header("Content-Disposition", "A name for the file.", required=True),),
+)
 
 
 def register(api: flask.Blueprint, services: Services) -> None:
@@ -49,7 +61,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
         errors=(errors.NotFound, errors.Changed, errors.CannotShow),
     )
     def add_job() -> tuple[flask.Response, int]:
-        """Queues a job: a volume is warmed, or its statistics are computed from all of its values."""
+        """Queues a job: a volume is warmed, its values are counted, or a part of it is written to a file."""
         # One of the machines has a volume warmed where the bricks belong (`lamella warm --cluster`).
         from_node = is_from_node(flask.request, services.settings)
         if not from_node:
@@ -58,10 +70,7 @@ def register(api: flask.Blueprint, services: Services) -> None:
         if not from_node:
             visible.check(asked.file)
         volume = services.metadata.volume(asked.file, asked.dataset)
-        if isinstance(asked, bodies.WarmRequest):
-            job, missing = _warm(services, volume, asked)
-        else:
-            job, missing = _statistics(services, volume, asked)
+        job, missing = _made(services, volume, asked)
         if not job.state.is_final:
             limit = services.caches.brick_evictor.limit
             job = services.jobs.add(job, limit, bind(charge_ahead, services.quotas, missing))
@@ -71,12 +80,16 @@ def register(api: flask.Blueprint, services: Services) -> None:
     @operation(returns(job_answers.JobDetails), parameters=(query.ID,), errors=(errors.NotFound,))
     def job(id: str) -> flask.Response:  # noqa: A002  # the name in the path
         """How far a job is, and its result."""
-        found = services.jobs.get(id)
-        if found is None or not visible.sees(found.file):
-            raise _absent()
+        found = _seen(services, visible, id)
         response = flask.jsonify({**_progress(found), "result": found.result})
         response.headers["Cache-Control"] = "no-store"
         return response
+
+    @api.get("/api/v1/jobs/<id>/file")
+    @operation(FILE, parameters=(query.ID,), errors=(errors.NotFound,))
+    def job_file(id: str) -> flask.Response:  # noqa: A002  # the name in the path
+        """The file of a job that exports, when it is done."""
+        return _file(services, _seen(services, visible, id))
 
     @api.delete("/api/v1/jobs/<id>")
     @operation(
@@ -91,6 +104,51 @@ def register(api: flask.Blueprint, services: Services) -> None:
         if found is None or not _may_cancel(found) or not services.jobs.cancel(id):
             raise _absent()
         return "", 204
+
+
+def _seen(services: Services, visible: Visibility, id_: str) -> Job:
+    """A job by its id; raises `NotFound`, also where the person may not see its file."""
+    found = services.jobs.get(id_)
+    if found is None or not visible.sees(found.file):
+        raise _absent()
+    return found
+
+
+def _file(services: Services, job: Job) -> flask.Response:
+    """The file of a job; raises `NotFound`."""
+    if not isinstance(job.what, Exported) or job.result is None:
+        raise errors.NotFound("The job has no file, or not yet.")
+    try:
+        opened = export_file(services, job.id).open("rb")
+    except FileNotFoundError:
+        raise errors.NotFound("The file of the job is gone.") from None
+    response = flask.Response(_pieces(opened), content_type=job.what.format.content_type)
+    response.call_on_close(opened.close)
+    response.content_length = job.result["size"]
+    name = job.result["name"]
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _pieces(opened: BufferedReader) -> Iterator[bytes]:
+    with opened:
+        about_to_block()
+        while piece := opened.read(SENT_BYTES):
+            yield piece
+
+
+def _made(
+    services: Services,
+    volume: Volume,
+    asked: bodies.WarmRequest | bodies.StatisticsRequest | bodies.ExportRequest,
+) -> tuple[Job, Callable[[], int]]:
+    """The job that is asked for, and what counts the bytes that are decoded for it."""
+    if isinstance(asked, bodies.WarmRequest):
+        return _warm(services, volume, asked)
+    if isinstance(asked, bodies.ExportRequest):
+        return _export(services, volume, asked)
+    return _statistics(services, volume, asked)
 
 
 def _absent() -> errors.NotFound:
@@ -147,7 +205,25 @@ def _statistics(
     return _job(services, volume, what, len(Slabs(volume)), nbytes), lambda: decoded
 
 
-def _job(services: Services, volume: Volume, what: Warm | Statistics, of: int, nbytes: int) -> Job:
+def _export(
+    services: Services, volume: Volume, asked: bodies.ExportRequest
+) -> tuple[Job, Callable[[], int]]:
+    """The job, and what counts the decoded bytes of bricks that are not in the cache."""
+    what = Exported(
+        selection=asked.selection,
+        format=ExportFormat(asked.format),
+        axis=asked.axis,
+        decode=asked.decode,
+    )
+    # Whether there is a folder for it.
+    export_file(services, "")
+    address = export_address(services, volume, what)
+    nbytes = address.box.cells * address.dtype.itemsize
+    job = _job(services, volume, what, address.pieces, nbytes)
+    return job, bind(services.exporter.missing_bytes, address)
+
+
+def _job(services: Services, volume: Volume, what: What, of: int, nbytes: int) -> Job:
     return Job(
         id=new_id(),
         file=volume.address.file,
@@ -169,15 +245,7 @@ def _progress(job: Job) -> job_answers.JobProgress:
         "file": job.file,
         "dataset": job.dataset,
         "volume": volume_name(job.file, job.dataset),
-        "what": (
-            {
-                "axis": ",".join(map(str, what.fixed)) or axis_name(()),
-                "start": what.start,
-                "stop": what.stop,
-            }
-            if isinstance(what, Warm)
-            else {"part": what.part, "decode": what.decode, "bins": what.bins}
-        ),
+        "what": _asked(what),
         "state": job.state,
         "done": job.done,
         "of": job.of,
@@ -188,4 +256,20 @@ def _progress(job: Job) -> job_answers.JobProgress:
         "asked_at": job.asked_at,
         "seconds": job.seconds,
         "may_cancel": _may_cancel(job),
+    }
+
+
+def _asked(
+    what: What,
+) -> job_answers.Warmed | job_answers.Counted | job_answers.ExportedPart:
+    if isinstance(what, Warm):
+        axis = ",".join(map(str, what.fixed)) or axis_name(())
+        return {"axis": axis, "start": what.start, "stop": what.stop}
+    if isinstance(what, Statistics):
+        return {"part": what.part, "decode": what.decode, "bins": what.bins}
+    return {
+        "selection": what.selection,
+        "format": what.format,
+        "axis": what.axis,
+        "decode": what.decode,
     }

@@ -195,9 +195,9 @@ def test_what_is_hidden_is_not_warmed(busy: Guarded) -> None:
     assert job["state"] == "queued"
     for who, seen in (("ann", 0), ("bob", 1), ("root", 1)):
         assert len(busy.ask(who, "/api/v1/jobs").get_json()["jobs"]) == seen
-    for method in ("GET", "DELETE"):
+    for method, end in (("GET", ""), ("GET", "/file"), ("DELETE", "")):
         refused = [
-            busy.ask("ann", f"/api/v1/jobs/{found}", method) for found in (job["id"], "0" * 16)
+            busy.ask("ann", f"/api/v1/jobs/{found}{end}", method) for found in (job["id"], "0" * 16)
         ]
         assert [response.status_code for response in refused] == [404, 404]
         assert refused[0].get_data() == refused[1].get_data()

@@ -97,6 +97,7 @@ BODIES: Final = {
     ("POST", "/api/v1/contents/drop"),
     ("POST", "/api/v1/jobs"),
     ("GET", "/api/v1/jobs/<id>"),
+    ("GET", "/api/v1/jobs/<id>/file"),
     ("DELETE", "/api/v1/jobs/<id>"),
     ("POST", "/api/v1/shares"),
     ("DELETE", "/api/v1/shares/<id>"),

@@ -218,12 +218,14 @@ Deno.test('a job says how far it is, and is cancelled by its id', () => {
     { ...job, id: 'a', state: 'running', done: 7 },
     { ...job, id: 'b', state: 'done', done: 30, failed: 2, message: 'A chunk is damaged.' },
     { ...job, id: 'd', state: 'queued', kind: 'statistics', what: { bins: 256 }, done: 0, may_cancel: false },
+    { ...job, id: 'e', state: 'done', kind: 'export', what: { selection: '0:9,:,:' }, of: 3, done: 3 },
   ], (id) => cancelled.push(id));
   const texts = rows.map(({ cells }) => cells.map((cell) => cell.text || cell));
   assert.deepEqual(texts, [
     ['warm: axis 0, 0 to 2,159', 'a.h5/x', '7 of 32', 'running', 'Cancel'],
     ['warm: axis 0, 0 to 2,159', 'a.h5/x', '30 of 32', 'done, 2 cannot be decoded: A chunk is damaged.', 'Remove'],
     ['statistics', 'a.h5/x', '0 of 32', 'waiting', ''],
+    ['export: 0:9,:,:', 'a.h5/x', '3 of 3', 'done', 'Remove'],
   ]);
   rows[0].cells[4].action();
   assert.deepEqual(cancelled, ['a']);
