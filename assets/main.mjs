@@ -11,9 +11,7 @@ import { createSliceLoader } from './data/slice-loader.mjs';
 import { createTelemetry } from './data/telemetry.mjs';
 import { createVersions } from './data/versions.mjs';
 import { early } from './early.mjs';
-import { regionOf } from './model/region.mjs';
 import { createViewStore } from './model/view-store.mjs';
-import { waitText } from './model/wait-text.mjs';
 import { createCanvas } from './render/canvas.mjs';
 import { createColorMapping } from './render/color-mapping.mjs';
 import { createDisplay } from './render/display.mjs';
@@ -141,16 +139,7 @@ export function start(config) {
     },
   });
   const shell = createShell({ bridge, polling, navbar: config.navbar });
-  const status = createStatus({
-    api,
-    bridge,
-    onBusy: (on) => pipeline.setAwaited(on),
-    explain: async (view) => {
-      const query = { file: view.file, dataset: view.dataset, selection: regionOf(view) };
-      const cost = await api.json('/api/v1/cost', query);
-      return { text: waitText(cost), goesOn: typeof cost.done === 'number' };
-    },
-  });
+  const status = createStatus({ api, bridge, onBusy: (on) => pipeline.setAwaited(on) });
   const player = createPlayer({
     clock,
     store,

@@ -2,7 +2,7 @@
 
 import { axisOf, coordinateText, nameOf } from './axes.mjs';
 import { cellText } from './cells.mjs';
-import { cellIn, differenceOf } from './comparison.mjs';
+import { cellIn, differenceOf, whyNoDifference } from './comparison.mjs';
 import { datesOf } from './dates.mjs';
 import { valueUnit } from './meaning.mjs';
 import { formatNumber } from './number-format.mjs';
@@ -78,7 +78,7 @@ export function valuesText(own, other, row, col, laid) {
     const date = cell.z[0][0] === cell.fill ? '' : datesOf(view)?.text(cell.integers ? cell.integers[0] : cell.z[0][0]);
     return date || [cellText(cell, 0, 0), isOne ? '' : units[i]].filter(Boolean).join(' ');
   }).join(' | ');
-  const isNumber = !first.pixels && !second.pixels && Number.isFinite(value);
+  const isNumber = !whyNoDifference(own.view, other.view) && Number.isFinite(value);
   const unit = differenceUnit(own.view, other.view);
   if (datesOf(own.view) || !isOne) return texts + (isNumber ? ' (' + [signed(value), unit].join(' ').trim() + ')' : '');
   return [texts, isNumber ? '(' + signed(value) + ')' : '', units[0]].filter(Boolean).join(' ');

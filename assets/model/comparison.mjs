@@ -4,7 +4,7 @@ import { alongIn, axisOf, indexIn } from './axes.mjs';
 import { markedWindow } from './clip-marks.mjs';
 import { differenceColoring } from './difference.mjs';
 import { isDecodable } from './meaning.mjs';
-import { channelDimension, kindsOf } from './kinds.mjs';
+import { channelDimension, isCategorical, kindsOf } from './kinds.mjs';
 import { PARTS } from './viewport.mjs';
 /** @import { Along, Measured } from './axes.mjs' */
 /** @import { Cells } from './cells.mjs' */
@@ -34,13 +34,19 @@ const ALIKE = 0.5;
  * @property {readonly number[]} dimensions Of the other dataset, for each of the view; -1 for channels of colours.
  */
 
-/** The kind of picture that another dataset is beside a view: colours are no values, unless those of the view are shown as such.
- * @param {Pick<View, 'kind' | 'meaning'>} view @param {Other} other @returns {Kind} */
+/** The kind of picture that another dataset is beside a view: what it means beside one that is shown as what it means, as an image
+ * beside its labels; otherwise what was chosen for the view, where it can be that.
+ * @param {Pick<View, 'kind' | 'meaning' | 'dtype'>} view @param {Other} other @returns {Kind} */
 export function kindBeside(view, { meaning, dtype = '' }) {
   const kinds = kindsOf(meaning, dtype);
-  const isSplit = view.kind === 'values' && view.meaning?.kind === 'color';
-  if (view.kind === 'values' && !isSplit) return kinds[0];
-  return kinds.includes(view.kind) ? view.kind : isSplit ? 'values' : kinds[0];
+  const isMeant = view.kind === kindsOf(view.meaning, view.dtype)[0];
+  return !isMeant && kinds.includes(view.kind) ? view.kind : kinds[0];
+}
+
+/** Why two pictures have no difference: a sentence, empty where they have one. @param {View} view @param {View} other */
+export function whyNoDifference(view, other) {
+  if (view.kind === 'color' || other.kind === 'color') return 'Colours have no difference.';
+  return isCategorical(view) === isCategorical(other) ? '' : 'Labels and values have no difference.';
 }
 
 /** The dimensions that have no channels of colours. @param {readonly number[]} shape @param {number | null} channels */

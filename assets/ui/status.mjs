@@ -1,6 +1,7 @@
 /* Status of the page: busy, failures with the actions, notes, connection to the server. */
 
-import { inShort } from '../model/wait-text.mjs';
+import { regionOf } from '../model/region.mjs';
+import { inShort, waitText } from '../model/wait-text.mjs';
 import { element, setText, setVisible } from '../render/dom.mjs';
 /** @import { Api, Failure } from '../data/api.mjs' */
 /** @import { Target } from '../data/datasets.mjs' */
@@ -27,10 +28,10 @@ const frame = () => element('plot-frame');
 /** @type {Explained} */
 const NOTHING = { text: '', goesOn: false };
 
-/** `onBusy(on)` is called when a picture is awaited, and when it has come; `explain(view)` says what of it takes long.
- * @param {{api: Pick<Api, 'url' | 'fetchOk' | 'askAgain' | 'isSignedOut'>, bridge: Pick<DashBridge, 'set'>,
- *   onBusy: (on: boolean) => void, explain?: (view: View) => Promise<Explained>}} parts */
-export function createStatus({ api, bridge, onBusy, explain = () => Promise.resolve(NOTHING) }) {
+/** `onBusy(on)` is called when a picture is awaited, and when it has come.
+ * @param {{api: Pick<Api, 'url' | 'json' | 'fetchOk' | 'askAgain' | 'isSignedOut'>, bridge: Pick<DashBridge, 'set'>,
+ *   onBusy: (on: boolean) => void}} parts */
+export function createStatus({ api, bridge, onBusy }) {
   let dim = 0;
   let stop = 0;
   let lost = 0;
@@ -46,6 +47,13 @@ export function createStatus({ api, bridge, onBusy, explain = () => Promise.reso
   let actions = {};
   /** @type {{kind: string, action?: () => void} | null} */
   let noted = null;
+
+  /** What of a picture takes long. @param {View} view @returns {Promise<Explained>} */
+  async function explain(view) {
+    const query = { file: view.file, dataset: view.dataset, selection: regionOf(view) };
+    const cost = await api.json('/api/v1/cost', query);
+    return { text: waitText(cost), goesOn: typeof cost.done === 'number' };
+  }
 
   /** The last slice stays while `what` is awaited. If that takes long it is dimmed, and longer still, one may cancel; it
    * is explained then, by the view or by a sentence `why`.

@@ -8,9 +8,9 @@ import { createViewHistory } from '../model/view-history.mjs';
 import { createIdleWork } from './idle-work.mjs';
 import { createOpening } from './opening.mjs';
 import { createViewChanges } from './view-changes.mjs';
+import { createZooming } from './zooming.mjs';
 /** @import { Failure } from '../data/api.mjs' */
 /** @import { Action, View } from '../model/view.mjs' */
-/** @import { Range } from '../model/viewport.mjs' */
 /** @import { ColorMappings } from '../render/color-mapping.mjs' */
 /** @import { Plot } from '../render/plot.mjs' */
 /** @import { Readout } from '../render/readout.mjs' */
@@ -42,7 +42,6 @@ import { createViewChanges } from './view-changes.mjs';
 
 /** @typedef {ReturnType<typeof createViewer>} Viewer */
 
-const ZOOM_DELAY_MS = 120;
 // Actions that move the position.
 const MOVEMENTS = ['index', 'step', 'fixed', 'point'];
 
@@ -69,7 +68,6 @@ export function createViewer({
   tree,
   versions,
 }) {
-  let zoomTimer = 0;
   /** Null while none is chosen, which is checked first. */
   const view = /** @type {() => View} */ (store.current);
 
@@ -108,11 +106,26 @@ export function createViewer({
     status,
     remembered,
     change,
-    isOnPlane: () => Boolean(seen && isSamePlane(view(), seen)),
+    isOnPlane,
     isSeen,
     isLookingUp: opening.isLookingUp,
     on: { leave, moved: newest.onMoved, refresh, later: idleWork.schedule, amend: viewHistory.amend },
   });
+
+  const zooming = createZooming({
+    store,
+    bridge,
+    newest,
+    plot,
+    change,
+    isOnPlane: () => !opening.isLookingUp() && isOnPlane(),
+    refresh,
+  });
+
+  /* Whether the picture on the screen is of the plane of the view. */
+  function isOnPlane() {
+    return Boolean(view() && seen && isSamePlane(view(), seen));
+  }
 
   /* The next picture has an entry of its own in the history. */
   function leave() {
@@ -299,40 +312,6 @@ export function createViewer({
     go(index);
   }
 
-  /** The axes of the picture on the screen were moved. @param {Range | null} x @param {Range | null} y */
-  function setZoom(x, y) {
-    if (!view() || opening.isLookingUp() || !seen || !isSamePlane(view(), seen)) return;
-    store.dispatch({ type: 'zoom', x, y });
-    if (!view().x) plot.zoom(null, null);
-    clearTimeout(zoomTimer);
-    zoomTimer = setTimeout(refresh, ZOOM_DELAY_MS);
-  }
-
-  /** Move the point of three views. @param {readonly number[]} position */
-  function setPoint(position) {
-    const before = view();
-    if (!change({ type: 'point', position })) return;
-    const { axis, x, y } = view();
-    if (axis !== null && view().position[axis] !== before.position[axis]) newest.onMoved();
-    if (x !== before.x || y !== before.y) plot.zoom(x, y);
-    bridge.followPosition(view());
-    refresh();
-  }
-
-  /** Zoom three views along some of their dimensions. @param {ReadonlyMap<number, Range>} ranges */
-  function setRanges(ranges) {
-    if (!change({ type: 'ranges', ranges })) return;
-    plot.zoom(view().x, view().y);
-    clearTimeout(zoomTimer);
-    zoomTimer = setTimeout(refresh, ZOOM_DELAY_MS);
-  }
-
-  function showAll() {
-    if (!change({ type: 'zoom', x: null, y: null })) return;
-    plot.zoom(null, null);
-    refresh();
-  }
-
   /* A slice has turned out to be one of an enum; returns the view that knows it. */
   function onEnumFound() {
     store.dispatch({ type: 'enum' });
@@ -365,11 +344,8 @@ export function createViewer({
     goToEnd,
     goTyped,
     moveAlong,
-    setPoint,
-    setRanges,
     ...changes,
-    setZoom,
-    showAll,
+    ...zooming,
     cancel,
     goBack,
     resume: () => view() && !opening.isLookingUp() && picture.show(view()),

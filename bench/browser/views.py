@@ -52,9 +52,9 @@ def _open(server: Server, page: Tab, volume: Volume, **more: object) -> None:
 def _compared(context: Context, server: Server, page: Tab, section: Section) -> None:
     volume = context.reference
     _open(server, page, volume, compare=f"w|{volume.shown.dataset}")
-    seconds = context.times(4, 2)
+    seconds = context.times(3, 2)
     rates = []
-    for _ in range(context.times(3, 1)):
+    for _ in range(context.times(2, 1)):
         for key in ("ArrowRight", "ArrowLeft"):
             page.hold(key, RATE, seconds)
             page.rest()
@@ -69,7 +69,7 @@ def _compared(context: Context, server: Server, page: Tab, section: Section) -> 
     page.page.wait_for_selector("#compare-handle:visible")
     page.rest()
     handle = page.page.locator("#compare-handle").bounding_box()
-    header = page.page.locator("header").bounding_box()
+    header = page.page.locator("header.header").bounding_box()
     if handle is None or header is None:
         raise RuntimeError("the page has no swipe")
     late, longest, others = [], [], []

@@ -192,6 +192,18 @@ def test_swipe_and_blend_by_mouse_and_keys(pair: Any) -> None:
     )
 
 
+def test_an_image_beside_its_labels_has_no_difference(viewer: Any) -> None:
+    link = "?file=meaning.h5&dataset=/labels&axis=0&index=1&compare=meaning.h5|/grey"
+    viewer.open(f"{link}&comparing=difference")
+    z, _ = shown(viewer, "1,:,:")
+    assert np.array_equal(z, viewer.served.arrays["meaning.h5", "/grey"][1])
+    note = "(text) => document.getElementById('plot-note-text').textContent.includes(text)"
+    viewer.until(note, "Labels and values have no difference.")
+    assert viewer.page.evaluate("() => lamella.views.panes()[0].shown().mapping.kind") is None
+    assert "comparing" not in viewer.page.evaluate("() => location.search")
+    viewer.switch(HALF)
+
+
 def test_what_is_refused_leaves_one_sentence(viewer: Any) -> None:
     viewer.open(f"{HALF}&compare=other.h5|/stack")
     note = "(text) => document.getElementById('plot-note-text').textContent.includes(text)"

@@ -18,6 +18,7 @@ import {
   onGrid,
   pointIn,
   viewLike,
+  whyNoDifference,
   whyUnlike,
 } from '../../assets/model/comparison.mjs';
 import { createViewHistory } from '../../assets/model/view-history.mjs';
@@ -231,6 +232,22 @@ Deno.test('channels of colours are no dimension', () => {
   assert.ok(mayLie(view, [20, 30, 3]) && !mayLie(view, [20, 30, 5]));
   const like = viewLike(view, found);
   assert.deepEqual([like.kind, like.rows, like.cols, like.axis, like.position.length], ['color', 0, 1, null, 3]);
+});
+
+Deno.test('an image beside its labels is an image, and what is chosen for one picture is chosen for both', () => {
+  const axes = [{}, {}, {}];
+  const labels = { ...NO_MEANING, kind: 'labels', axes };
+  const plain = { ...NO_MEANING, axes };
+  const view = (link, meaning) => viewOf('?axis=0' + link, [10, 20, 30], '/d', 'uint8', meaning);
+  const beside = (one, meaning) => viewLike(one, foundOf([10, 20, 30], '/e', 'uint16', meaning));
+  const kinds = [view('', labels), view('', plain), view('&kind=labels', plain), view('&kind=values', labels)]
+    .map((one) => [plain, labels].map((meaning) => beside(one, meaning).kind).join());
+  assert.deepEqual(kinds, ['values,labels', 'values,labels', 'labels,labels', 'values,values']);
+  const [seen, image] = [view('', labels), beside(view('', labels), plain)];
+  assert.match(whyNoDifference(seen, image), /Labels and values/);
+  assert.equal(whyNoDifference(seen, beside(seen, labels)), '');
+  const sides = [seen, image].map((one) => ({ view: one, cells: cellsOf(Uint8Array.of(1), 1, { dtype: 'uint8' }) }));
+  assert.equal(valuesText(...sides, 0, 0, laidUnder(seen, { shape: [10, 20, 30], meaning: plain })), '1 | 1');
 });
 
 Deno.test('dimensions of the same names are laid on each other in any order', () => {

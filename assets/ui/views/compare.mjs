@@ -11,6 +11,7 @@ import {
   onGrid,
   pointIn,
   viewLike,
+  whyNoDifference,
   whyUnlike,
 } from '../../model/comparison.mjs';
 import { mappingBeside } from '../../render/color-mapping.mjs';
@@ -237,15 +238,16 @@ export function createCompare(parts) {
       refuse(whyUnlike(view, dataset, { shape, meaning, dtype }));
       return;
     }
-    const isColor = view.kind === 'color' || like.kind === 'color';
-    bar.allowDifference(!isColor);
-    if (isColor && view.mode === 'difference') {
-      viewer.takeBackCompare({ compare: view.compare, mode: MODES[0] });
-      status.note('Colours have no difference: they are shown side by side.', 'compare');
+    if (good?.compare !== view.compare) status.clearNote('compare');
+    const none = whyNoDifference(view, like);
+    const mode = none && view.mode === 'difference' ? MODES[0] : view.mode;
+    bar.allowDifference(!none);
+    good = { compare: view.compare, mode, of: nameOf(view) };
+    if (mode !== view.mode) {
+      viewer.takeBackCompare(good);
+      status.note(none + ' They are shown side by side.', 'compare');
       return;
     }
-    if (good?.compare !== view.compare) status.clearNote('compare');
-    good = { compare: view.compare, mode: view.mode, of: nameOf(view) };
     parts.onShown();
     arrange(view.mode);
     const isAway = isOutside(like);
