@@ -48,7 +48,7 @@ _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL
 _COMPUTED = {
     "cache_dir": "the user's cache directory",
     "decode_threads": "one for each core",
-    "web_processes": "half as many as cores, up to 4",
+    "web_processes": "half as many as cores, with sign-in or `--public` as many, up to 4",
 }
 
 KEYS = ROOT / "assets" / "model" / "keys.mjs"

@@ -20,6 +20,7 @@ import platformdirs
 from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from dashboard import processors
 from dashboard.cluster_settings import ClusterSettings
 from dashboard.errors import SetupError
 from dashboard.log_format import LogFormat
@@ -41,13 +42,6 @@ SOCKET_PATH_BYTES = 107
 ORIGIN = r"https?://(\*\.)?[\w.-]+(:(\d{1,5}|\*))?|vscode-webview:"
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
-
-
-def _cores() -> int:
-    """The cores that this process may use, which in a container are fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) or 1
-    return os.cpu_count() or 1
 
 
 def _user_cache() -> Path:
@@ -158,14 +152,14 @@ class Settings(SignInSettings, ClusterSettings):
         description="Maximum number of bytes of values in one exported file",
     )
     web_processes: int = Field(
-        default_factory=lambda: max(1, min(4, _cores() // 2)),
+        default_factory=processors.web_processes,
         ge=1,
         le=256,
         description="Web processes",
     )
     web_threads: int = Field(default=8, ge=1, le=256, description="Most computing request threads")
     decode_threads: int = Field(
-        default_factory=_cores,
+        default_factory=processors.cores,
         ge=1,
         le=1024,
         description="Threads that decode one brick",

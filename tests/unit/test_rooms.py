@@ -25,6 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "log_format",
             "rate_limit",
             "once",
+            "processors",
             "time_slice",
             "weak_secrets",
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,26 @@ def test_a_bad_value_is_named_in_one_sentence(
     assert PREFIX + name.upper() in message
     assert "\n" not in message
     assert message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"public": True},
+        {"sign_in": True},
+        {"token": "Zq8hT2mXv4LrWp9KcYd7"},
+        {"people": "people.sqlite"},
+    ],
+    ids=lambda given: next(iter(given)),
+)
+def test_where_several_people_come_each_core_has_a_web_process(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    for cores, alone, several in ((1, 1, 1), (2, 1, 2), (4, 2, 4), (64, 4, 4)):
+        monkeypatch.setattr("dashboard.processors.cores", lambda count=cores: count)
+        assert load_settings().web_processes == alone
+        assert load_settings(given).web_processes == several
+        assert load_settings(given | {"web_processes": 3}).web_processes == 3
 
 
 def test_an_unknown_argument_is_refused() -> None:
