@@ -103,7 +103,7 @@ def test_lists_and_figures_name_nothing_that_is_hidden(site: Site) -> None:
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("warm", {"axis": "0", "dataset": "/scan"}),
+        ("jobs", {"kind": "warm", "axis": "0", "dataset": "/scan"}),
         ("shares", {"view": "file=FILE"}),
         ("bookmarks", {"view": "file=FILE", "name": "mine"}),
     ],
@@ -114,7 +114,7 @@ def test_what_is_made_of_a_hidden_file_is_as_of_an_absent_one(
     answers = []
     for file in (HIDDEN, ABSENT):
         made = {name: value.replace("FILE", file) for name, value in body.items()}
-        made |= {"file": file} if path == "warm" else {}
+        made |= {"file": file} if path == "jobs" else {}
         status, text = site.ask("ann", f"/api/v1/{path}", "POST", json.dumps(made))
         assert status in (403, 404), text
         answers.append((status, text.replace(b"two", b"nowhere")))
