@@ -14,7 +14,7 @@ import { conversion, displayUnit, metres, symbolOf } from './units.mjs';
  *   length: number, display: Display}} Axis `length` is how many voxels there are.
  * @typedef {{offset: number, scale: number}} Along See alongIn.
  * @typedef {{positions: number[], texts: string[]}} AxisTicks Positions in voxels.
- * @typedef {{sizes: number[], unit: string}} VoxelSize Of the last dimensions; a single one is that of all.
+ * @typedef {{sizes: number[], unit: string}} VoxelSize Of the last dimensions of space; a single one is that of all.
  */
 
 const LONGEST_TEXT = 16;
@@ -46,8 +46,13 @@ export function axisOf(view, dimension) {
 function typedAxis(view, dimension, found) {
   const size = parseVoxelSize(view.voxel);
   if (!size) return found;
-  const fromEnd = view.shape.length - dimension;
-  const step = size.sizes.length === 1 ? size.sizes[0] : size.sizes[size.sizes.length - fromEnd];
+  const all = view.shape.map((_, d) => d);
+  const spatial = view.meaning?.spatial || all;
+  // As many sizes as there are dimensions are those of all.
+  const dimensions = size.sizes.length > Math.max(spatial.length, 1) ? all : spatial;
+  const place = dimensions.indexOf(dimension);
+  if (place < 0) return found;
+  const step = size.sizes.length === 1 ? size.sizes[0] : size.sizes[size.sizes.length - dimensions.length + place];
   return step === undefined ? found : { unit: size.unit, coordinates: { start: 0, step }, edges: false, dates: false };
 }
 
@@ -189,8 +194,21 @@ export function aspectOf(view) {
   const { meaning } = view;
   if (meaning?.aspect && meaning.rows === view.rows && meaning.columns === view.cols) return meaning.aspect;
   if (meaning?.aspect && meaning.rows === view.cols && meaning.columns === view.rows) return 1 / meaning.aspect;
-  const [height, width] = [view.rows, view.cols].map((d) => voxelLength(axisOf(view, d)));
-  return height && width ? height / width : 1;
+  return lengthRatio(view, view.rows, view.cols) ?? 1;
+}
+
+/** The length of a voxel along one dimension by that along another; null where it is not known.
+ * @param {Measured} view @param {number} dimension @param {number} other @returns {number | null} */
+export function lengthRatio(view, dimension, other) {
+  const [own, theirs] = [dimension, other].map((d) => axisOf(view, d));
+  const [length, by] = [own, theirs].map(voxelLength);
+  if (length && by) return length / by;
+  const { meaning } = view;
+  const [a, b] = [own.coordinates, theirs.coordinates];
+  // Sizes without a unit are in one, where the file has them as those of voxels.
+  const isSized = meaning?.aspect && [dimension, other].every((d) => meaning.spatial.includes(d));
+  if (!isSized || own.unit !== theirs.unit || !a || !b || !('step' in a) || !('step' in b)) return null;
+  return Math.abs(a.step / b.step);
 }
 
 /** A bar of a round length, at most a quarter as long as what it stands in. @param {number} metresPerPx

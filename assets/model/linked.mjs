@@ -6,7 +6,7 @@
    The point is the view's position. A dimension that is on the screen has a range; that of the axis, which is on the
    screen in the planes beside the main one alone, is the view's `depth`. */
 
-import { axisOf, voxelLength } from './axes.mjs';
+import { lengthRatio } from './axes.mjs';
 import { firstIndex } from './link-plane.mjs';
 import { startOf } from './meaning.mjs';
 /** @import { View } from './view.mjs' */
@@ -50,8 +50,7 @@ export function planeBeside(view, place) {
  * dimensions have the same, else in voxels.
  * @param {Located} view @param {number} d @param {Range} range @param {number} like @returns {Range} */
 export function matched(view, d, range, like) {
-  const [own, other] = [d, like].map((dimension) => voxelLength(axisOf(view, dimension)));
-  const span = (range[1] - range[0]) * (own && other ? other / own : 1);
+  const span = (range[1] - range[0]) * (lengthRatio(view, like, d) ?? 1);
   return around(view.position[d], span, view.shape[d]);
 }
 

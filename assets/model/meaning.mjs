@@ -44,6 +44,7 @@ import { symbolOf } from './units.mjs';
  * @property {number[][] | null} palette
  * @property {(number | null)[]} index
  * @property {AxisMeaning[]} axes
+ * @property {number[]} spatial The dimensions of space.
  * @property {boolean} up Whether the first row belongs at the bottom.
  * @property {number | null} aspect Height of a voxel by its width.
  * @property {ValueMeaning} value

@@ -82,16 +82,11 @@ export function filtered(text, files, known) {
 
 /** What searches further files when it is chosen. @param {string[]} files @returns {TreeNode} */
 function unreadNode(files) {
-  const these = files.length === 1 ? 'one file' : count(files.length) + ' files';
   const read = files.slice(0, MOST_READ);
-  const some = read.length < files.length
-    ? 'the first ' + read.length + ' of them'
-    : files.length === 1
-    ? 'it'
-    : 'them';
+  const these = files.length === 1 ? 'one unopened file' : count(files.length) + ' unopened files';
   return {
     value: 'n:unread',
-    label: 'not searched: the datasets of ' + these + ' that were not opened yet. Search ' + some + ' too',
+    label: 'Search ' + these + ' too' + (read.length < files.length ? ' (' + read.length + ' at a time)' : ''),
     kind: 'unread',
     unread: read,
   };

@@ -1,10 +1,12 @@
 /* Below the tree: what the chosen object of a file says of itself. */
 
+import { nameOf } from '../model/axes.mjs';
 import { formatBytes } from '../model/number-format.mjs';
 import { count } from '../model/tree-nodes.mjs';
 import { element } from '../render/dom.mjs';
 /** @import { Clock } from '../data/clock.mjs' */
 /** @import { Datasets } from '../data/datasets.mjs' */
+/** @import { Meaning } from '../model/meaning.mjs' */
 
 /**
  * @typedef {{axis: number | null, chunks: number, bytes: number, seconds: number | null}} Cost
@@ -25,6 +27,7 @@ import { element } from '../render/dom.mjs';
  * @property {number[] | null} shape
  * @property {{name: string, type: string, text: string}[]} attributes
  * @property {Storage | null} storage
+ * @property {Meaning | null} [meaning]
  */
 
 // What is chosen by keys is asked for when they rest, and what a page opens with after its picture.
@@ -77,7 +80,11 @@ export function createDetails({ datasets, clock }) {
     const shape = facts.shape ? facts.shape.join(' × ') || 'scalar' : '';
     const what = facts.kind === 'dataset' ? [shape, facts.type].filter(Boolean).join(' · ') : facts.kind;
     const parts = [heading(facts.path === '/' ? file : facts.path, what)];
-    if (facts.storage) parts.push(section('Storage', storage(facts.storage)));
+    const { meaning } = facts;
+    if (meaning && (meaning.conventions.length || meaning.notes.length)) {
+      parts.push(section('Meaning', meanings(meaning)));
+    }
+    if (facts.storage) parts.push(section('Storage', storage(facts.storage, meaning)));
     parts.push(section('Attributes', [attributes(facts)]));
     element('node-details').replaceChildren(...parts);
   }
@@ -111,8 +118,14 @@ function closed() {
   }
 }
 
-/** @param {Storage} facts @returns {HTMLElement[]} */
-function storage({ chunks, filters, stored_bytes, decoded_bytes, ratio, allocated, cost, advice }) {
+/** @param {Meaning} meaning @returns {HTMLElement[]} */
+function meanings({ conventions, notes, value }) {
+  const rows = [['read as', conventions.join(', ')], ['values', [value.name, value.unit].filter(Boolean).join(' · ')]];
+  return [table(rows.filter(([, text]) => text)), ...notes.map((sentence) => make('p', 'details-note', sentence))];
+}
+
+/** @param {Storage} facts @param {Meaning | null} [meaning] @returns {HTMLElement[]} */
+function storage({ chunks, filters, stored_bytes, decoded_bytes, ratio, allocated, cost, advice }, meaning = null) {
   const decoded = decoded_bytes ? ' of ' + formatBytes(decoded_bytes) : '';
   const kept = allocated
     ? formatBytes(stored_bytes) + decoded + (ratio ? ' (' + ratio.toFixed(1) + '×)' : '')
@@ -126,7 +139,7 @@ function storage({ chunks, filters, stored_bytes, decoded_bytes, ratio, allocate
   ];
   if (cost.length) {
     const rows = cost.map(({ axis, chunks: number, bytes, seconds }) => [
-      axis === null ? 'the plane' : 'across axis ' + axis,
+      axis === null ? 'the plane' : 'across ' + nameOf({ meaning }, axis),
       formatBytes(bytes) + (number ? ' in ' + count(number) + (number === 1 ? ' chunk' : ' chunks') : '') +
       (seconds === null ? '' : ', ' + time(seconds)),
     ]);

@@ -8,9 +8,11 @@ import { element, isField } from '../render/dom.mjs';
 
 /** @param {PaletteParts & PageActionParts & {datasets: Datasets, status: Pick<Status, 'note'>}} parts */
 export function createPalette(parts) {
-  /** @typedef {{palette: () => void, help: () => void}} Dialogs */
+  /** @typedef {{palette: (text: string) => void, help: () => void}} Dialogs */
   /** @type {Promise<Dialogs> | null} */
   let loading = null;
+  /** What is typed for the palette until it is there; null when that is not awaited. @type {string | null} */
+  let typed = null;
 
   function load() {
     loading = loading || Promise.all([
@@ -30,11 +32,15 @@ export function createPalette(parts) {
 
   /** @param {keyof Dialogs} which */
   async function open(which) {
+    if (which === 'palette') typed ??= '';
     try {
-      (await load())[which]();
+      const dialogs = await load();
+      dialogs[which](typed || '');
     } catch {
       loading = null;
       parts.status.note('This part of the page could not be loaded. It is tried again when it is opened.', 'palette');
+    } finally {
+      typed = null;
     }
   }
 
@@ -44,6 +50,12 @@ export function createPalette(parts) {
   /** @param {KeyboardEvent} event */
   function onKey(event) {
     const { key, ctrlKey, metaKey, altKey, shiftKey } = event;
+    if (typed !== null && !ctrlKey && !metaKey && !altKey) {
+      typed = key === 'Backspace' ? typed.slice(0, -1) : key.length === 1 ? typed + key : typed;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      return;
+    }
     const isPalette = (ctrlKey || metaKey) && !altKey && !shiftKey && key.toLowerCase() === 'k';
     const isHelp = key === '?' && !ctrlKey && !metaKey && !altKey && !isField(event.target) && !isDialogOpen();
     if (!isPalette && !isHelp) return;

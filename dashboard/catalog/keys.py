@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.addressing.addresses import Fingerprint, digest
 
 # To be increased whenever cached metadata changes its meaning, so that an older cache is not misread.
-METADATA_VERSION = "8"
+METADATA_VERSION = "9"
 
 
 def describe_key(file: str, name: str, fingerprint: Fingerprint) -> str:

@@ -11,8 +11,10 @@ from dashboard.meaning.names import Role
 NARROW = 16
 # A dimension shorter than the second longest by more than this factor is not of the picture.
 SHORTER = 2
+# A last dimension of no more voxels than this is one of channels, unless it is of the picture.
+SHORTEST = 4
 # Dimensions that are none of the picture where there are two others.
-_APART = (Role.CHANNEL, Role.SPECTRUM, Role.TIME, Role.ANGLE)
+APART = (Role.CHANNEL, Role.SPECTRUM, Role.TIME, Role.ANGLE)
 
 
 def choose_first_view(draft: Draft) -> None:
@@ -28,7 +30,7 @@ def choose_first_view(draft: Draft) -> None:
         if len(free) < 2:
             # Two dimensions, of which one has the channels: nothing is left of a picture in colours.
             draft.kind, draft.channels, draft.channel_order, free = None, None, None, [0, 1]
-        spatial = [d for d in free if draft.role(d) not in _APART]
+        spatial = [d for d in free if draft.role(d) not in APART]
         draft.show_as(
             *(_by_role(draft, free) or _by_size(shape, spatial if len(spatial) > 1 else free))
         )
@@ -37,6 +39,14 @@ def choose_first_view(draft: Draft) -> None:
         if dimension not in draft.picture:
             at = draft.index.get(dimension, _start(draft, dimension, length))
             draft.index[dimension] = min(max(at, 0), max(length - 1, 0))
+
+
+def spatial_dimensions(draft: Draft) -> list[int]:
+    """The dimensions of space: without channels, times and spectra, and without a short last one."""
+    rank = len(draft.shape)
+    named = [d for d in range(rank) if draft.role(d) not in APART and d != draft.channels]
+    is_short = rank > 2 and draft.shape[-1] <= SHORTEST and rank - 1 not in (draft.picture or ())
+    return named[:-1] if len(named) == rank and is_short else named
 
 
 def _looks_interlaced(draft: Draft) -> bool:

@@ -92,7 +92,8 @@ class Meaning(TypedDict):
     """What a dataset means.
 
     `rows`, `columns` and `channels` are dimensions of the first picture, `index` has the indexes of the others.
-    `up`: the first row belongs at the bottom. `aspect` is the height of a voxel by its width. `conventions` has
+    `spatial` has the dimensions of space, to which the sizes of voxels belong. `up`: the first row belongs at the
+    bottom. `aspect` is the height of a voxel by its width. `conventions` has
     the names of those that say something, `notes` what was ignored, a sentence each.
     """
 
@@ -104,6 +105,7 @@ class Meaning(TypedDict):
     palette: list[list[int]] | None
     index: list[int | None]
     axes: list[AxisMeaning]
+    spatial: list[int]
     up: bool
     aspect: float | None
     value: ValueMeaning

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from dashboard.meaning import units
 from dashboard.meaning.draft import Draft
-from dashboard.meaning.first_view import choose_first_view
+from dashboard.meaning.first_view import choose_first_view, spatial_dimensions
 from dashboard.meaning.model import Meaning, Node
 from dashboard.meaning.names import LATITUDE_UNITS
 from dashboard.meaning.readers import (
@@ -85,6 +85,7 @@ def meaning_of(node: Node) -> Meaning:
         "palette": draft.palette,
         "index": [draft.index.get(d) for d in range(len(draft.shape))],
         "axes": draft.axes,
+        "spatial": spatial_dimensions(draft),
         "up": rows is not None and _goes_up(draft, rows),
         "aspect": None if rows is None or columns is None else _aspect(draft, rows, columns),
         "value": draft.value,

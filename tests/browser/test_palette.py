@@ -27,7 +27,11 @@ def find(viewer: Any, text: str) -> None:
 def test_the_palette_finds_actions_files_and_datasets(viewer: Any) -> None:
     viewer.open(SCAN)
     page = viewer.page
-    find(viewer, "magma")
+    # It is loaded now, and what is typed meanwhile is meant for it.
+    page.keyboard.press("Control+k")
+    page.keyboard.type("magma")
+    page.wait_for_selector("#palette[open]")
+    assert page.input_value("#palette-field") == "magma"
     assert "Colour scale: magma" in page.evaluate(MARKED)
     page.keyboard.press("Enter")
     viewer.address("colorscale=magma")
@@ -46,6 +50,10 @@ def test_the_palette_finds_actions_files_and_datasets(viewer: Any) -> None:
     page.keyboard.press("Enter")
     viewer.await_text("export-text", "The link")
     find(viewer, "no such thing at all")
+    # Files that nobody has opened are searched when somebody asks for it.
+    assert "unopened" in page.evaluate(MARKED)
+    page.keyboard.press("Enter")
+    viewer.until("() => document.querySelector('#palette-list').innerText === 'Nothing matches.'")
     assert page.get_attribute("#palette-field", "aria-activedescendant") is None
     page.keyboard.press("Control+k")
     viewer.press("ArrowRight")

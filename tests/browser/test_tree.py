@@ -153,8 +153,18 @@ def test_the_filter_finds_and_opens_by_the_keyboard(viewer: Viewer) -> None:
     viewer.until(
         "() => document.querySelector('#dataset-tree .node[data-selected]').innerText.startsWith('77')"
     )
+    # Files that nobody has opened are searched when somebody asks for it.
     page.keyboard.press("/")
-    page.keyboard.type("nothing of that name")
+    page.keyboard.type("no such thing")
+    viewer.until("() => document.querySelector('#dataset-tree').innerText.includes('unopened')")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    viewer.until("() => !document.querySelector('#dataset-tree').innerText.includes('unopened')")
+    page.fill("#tree-filter-field", "detector data")
+    viewer.until(
+        "() => document.querySelector('#dataset-tree').innerText.startsWith('/entry/detector/data')"
+    )
+    page.fill("#tree-filter-field", "nothing of that name")
     viewer.until(
         "() => document.querySelector('#dataset-tree').innerText.includes('nothing matches')"
     )

@@ -17,7 +17,7 @@ const SHAPE = [10, 200, 300];
 const axis = (change) => Object.assign({ name: '', unit: '', coordinates: null, edges: false, dates: false }, change);
 
 function viewOf(axes, more) {
-  const meaning = axes && { axes, rows: 1, columns: 2, aspect: null };
+  const meaning = axes && { axes, spatial: [0, 1, 2], rows: 1, columns: 2, aspect: null };
   return Object.assign({ shape: SHAPE, meaning, voxel: '', rows: 1, cols: 2, aspect: 'voxel' }, more);
 }
 
@@ -91,6 +91,24 @@ Deno.test('a voxel size that was typed is that of the dimensions without coordin
   assert.equal(coordinateText(axisOf(typed, 2), 2), '14 nm');
   assert.equal(coordinateText(axisOf(typed, 1), 7), '107 µm');
   assert.equal(coordinateText(axisOf(viewOf(null, { voxel: '3,7,nm' }), 0), 1), '');
+  const channels = Array.from({ length: 5 }, () => axis({}));
+  const five = { shape: [1, 20, 150, 180, 2], meaning: { axes: channels, spatial: [1, 2, 3], aspect: null } };
+  const textsOf = (voxel) => channels.map((_, d) => coordinateText(axisOf({ ...five, voxel }, d), 1));
+  assert.deepEqual(textsOf('3,7,9,nm'), ['', '3 nm', '7 nm', '9 nm', '']);
+  assert.deepEqual(textsOf('3,nm'), ['', '3 nm', '3 nm', '3 nm', '']);
+  assert.deepEqual(textsOf('1,2,3,4,5,nm'), ['1 nm', '2 nm', '3 nm', '4 nm', '5 nm']);
+});
+
+Deno.test('sizes of voxels without a unit are in one', () => {
+  const steps = [3, 1, 0.5].map((step) => axis({ coordinates: { start: 0, step } }));
+  const view = viewOf(steps);
+  view.meaning.aspect = 2;
+  assert.equal(aspectOf(view), 2);
+  assert.equal(aspectOf({ ...view, rows: 0, cols: 2 }), 6);
+  view.meaning.spatial = [1, 2];
+  assert.equal(aspectOf({ ...view, rows: 0, cols: 2 }), 1);
+  view.meaning.aspect = null;
+  assert.equal(aspectOf(view), 1);
 });
 
 Deno.test('voxels have their own shape where both sides are lengths', () => {

@@ -28,7 +28,9 @@ NAMES = st.sampled_from(
             "data signal axes default x y z lat lon time dim0 dim1 dim2 axis-0 axis-1 entry cells "
             "resolutions s00 0 t00000 DataSet Data DataSetInfo Image X obs var _index instrument detector "
             "y_pixel_size x_pixel_size _SIMPL_GEOMETRY SPACING ORIGIN Metadata axis metadata Signal labels "
-            "mask pixel_mask lat_bnds detectorSpecific Experiments what where starting_time timestamps"
+            "mask pixel_mask lat_bnds detectorSpecific Experiments what where starting_time timestamps VTKHDF "
+            "VoxelData Spacing Origin CellData minc-2.0 dimensions xspace image image-min image-max image_key "
+            "theta wavelength"
         ).split(),
     ]
 )
@@ -43,7 +45,8 @@ ATTRIBUTES = st.sampled_from(
         "gridGlobalOffset gridUnitSI unitSI unitDimension dataOrder position TupleDimensions "
         "ComponentDimensions encoding-type TITLE ExtMin0 ExtMax0 ExtMin1 ExtMax1 ExtMin2 ExtMax2 Unit "
         "ImageSizeX ImageSizeY ImageSizeZ primary Conventions quantity gain nodata rscale rstart "
-        "xscale neurodata_type conversion rate unit bounds target value_type kind cxi_version"
+        "xscale neurodata_type conversion rate unit bounds target value_type kind cxi_version "
+        "dimorder start step Spacing Origin ancillary_variables cell_measures"
     ).split()
 )
 WORDS = st.one_of(

@@ -143,7 +143,7 @@ export function createDialog({ actions, datasets, focus, viewer }) {
     }
   }
 
-  return { open, toggle: () => node.open ? node.close() : open() };
+  return { open, toggle: (/** @type {string} */ text) => node.open ? node.close() : open(text) };
 }
 
 /** A dataset, or the main one of a file. @param {{file: string, dataset: string | null}} entry

@@ -11,6 +11,8 @@ from dashboard.meaning.names import role_of
 NAME = "names beside it"
 # Members of a group of which more are not looked at.
 MAX_MEMBERS = 64
+# Shorter dimensions are as long as something else by chance.
+MIN_LENGTH = 8
 
 
 def read(node: Node, draft: Draft) -> bool:
@@ -21,9 +23,9 @@ def read(node: Node, draft: Draft) -> bool:
     for name in group.names:
         role = role_of(name)
         found = group.child(name) if role is not None and name != name_of(node) else None
-        if found is None or found.is_group or len(found.shape) != 1 or found.shape[0] < 2:
+        if found is None or found.is_group or len(found.shape) != 1:
             continue
-        fitting = [d for d, length in enumerate(shape) if length == found.shape[0]]
+        fitting = [d for d, length in enumerate(shape) if length == found.shape[0] >= MIN_LENGTH]
         if len(fitting) == 1 and not draft.axes[fitting[0]]["name"]:
             describe_by(draft, fitting[0], found)
             draft.hint_role(fitting[0], role)

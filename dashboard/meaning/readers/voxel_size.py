@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dashboard.meaning.attributes import ancestors, numbers, text, texts
 from dashboard.meaning.draft import Draft, ruler
+from dashboard.meaning.first_view import APART, SHORTEST
 from dashboard.meaning.model import Node
-from dashboard.meaning.names import Role
 
 NAME = "voxel size"
 # Attribute and the unit that it is in; empty: an attribute of its own has it.
@@ -67,8 +67,7 @@ def read(node: Node, draft: Draft) -> bool:
 def _spatial(draft: Draft, count: int) -> list[int]:
     """The dimensions that sizes are of: all, or the last ones without channels."""
     rank = len(draft.shape)
-    apart = (Role.CHANNEL, Role.TIME, Role.SPECTRUM)
-    named = [d for d in range(rank) if draft.role(d) not in apart and d != draft.channels]
-    if rank > count and len(named) == rank and draft.shape[-1] <= 4:
+    named = [d for d in range(rank) if draft.role(d) not in APART and d != draft.channels]
+    if rank > count and len(named) == rank and draft.shape[-1] <= SHORTEST:
         named = named[:-1]
     return named[-count:] if 0 < count <= len(named) else []

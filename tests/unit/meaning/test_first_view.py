@@ -60,6 +60,22 @@ def test_the_picture_has_two_large_or_named_dimensions(
 
 
 @pytest.mark.parametrize(
+    ("shape", "scales", "spatial"),
+    [
+        ((20, 150, 180), "", [0, 1, 2]),
+        ((1, 20, 150, 180, 2), "t z y x c", [1, 2, 3]),
+        ((20, 150, 180, 2), "", [0, 1, 2]),
+        ((500, 3), "", [0, 1]),
+        ((100, 120, 30), "y x wavelength", [0, 1]),
+    ],
+)
+def test_sizes_of_voxels_are_those_of_dimensions_of_space(
+    shape: tuple[int, ...], scales: str, spatial: list[int]
+) -> None:
+    assert meaning(shape, scales=scales)["spatial"] == spatial
+
+
+@pytest.mark.parametrize(
     ("shape", "dtype", "channels"),
     [
         ((120, 200, 3), "u1", 2),

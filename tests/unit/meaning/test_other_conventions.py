@@ -176,7 +176,9 @@ def test_minc_has_steps_directions_and_one_scale(high: list[float], scale: float
 
 def test_coordinates_beside_the_data_are_found_by_name_and_length() -> None:
     cube, scan, square = dataset((120, 100, 200)), dataset((20, 60, 80)), dataset((50, 50, 60))
-    for one, name, length in ((cube, "wavelength", 200), (scan, "theta", 20), (square, "x", 50)):
+    photos = dataset((5, 60, 80, 3), "u1")
+    named = ((cube, "wavelength", 200), (scan, "theta", 20), (square, "x", 50), (photos, "time", 3))
+    for one, name, length in named:
         values = MadeNode(attrs={"units": "nm"}, values=np.linspace(400, 900, length))
         MadeNode(children={"data": one, name: values, "unrelated": MadeNode(values=np.zeros(100))})
     found = meaning_of(cube)
@@ -184,3 +186,4 @@ def test_coordinates_beside_the_data_are_found_by_name_and_length() -> None:
     assert (found["axes"][2]["name"], found["axes"][2]["unit"]) == ("wavelength", "nm")
     assert meaning_of(scan)["axes"][0]["name"] == "theta"
     assert [axis["name"] for axis in meaning_of(square)["axes"]] == ["", "", ""]
+    assert meaning_of(photos)["kind"] == "color"
