@@ -26,6 +26,12 @@ def wide_type(stored: Any) -> tuple[str, np.dtype[Any]] | None:
     return (dtype.name, np.dtype("<c16")) if dtype.kind == "c" and dtype.itemsize > 16 else None
 
 
+def is_foreign_float(stored: Any) -> bool:
+    """Whether a floating type is wider than any of this machine, as IEEE's of 128 bits is on most."""
+    is_wide = isinstance(stored, h5py.h5t.TypeFloatID) and stored.get_size() > 8
+    return is_wide and stored.get_precision() > h5py.h5t.NATIVE_LDOUBLE.get_precision()
+
+
 def complex_type(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
     """The complex type of a compound of two floats that are called its halves; None for other types."""
     names = dtype.names or ()
@@ -57,10 +63,24 @@ def read(dataset: h5py.Dataset, box: tuple[slice, ...], dtype: np.dtype[Any]) ->
     if isinstance(stored, h5py.h5t.TypeFloatID) and stored.get_size() > dtype.itemsize:
         out = np.empty([part.stop - part.start for part in box], dtype)
         space = dataset.id.get_space()
-        space.select_hyperslab(tuple(part.start for part in box), out.shape)
+        if box:
+            space.select_hyperslab(tuple(part.start for part in box), out.shape)
         dataset.id.read(h5py.h5s.create_simple(out.shape), space, out, h5py.h5t.py_create(dtype))
         return out
     return as_complex(np.asarray(dataset[box]))
+
+
+class AsDoubles:
+    """A dataset of floats that NumPy has no type for, as the nearest of float64."""
+
+    dtype = np.dtype("<f8")
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        self._dataset = dataset
+
+    def __getitem__(self, box: tuple[slice, ...]) -> Any:
+        """The values of a box; of a single value that value."""
+        return read(self._dataset, box, self.dtype)[()]
 
 
 def as_complex(values: NDArray[Any]) -> NDArray[Any]:

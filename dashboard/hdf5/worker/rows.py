@@ -22,6 +22,7 @@ from dashboard.hdf5.worker import sources
 from dashboard.hdf5.worker.cells import CellWriter, units_of
 from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import tree_of
+from dashboard.hdf5.worker.numbers import AsDoubles, is_foreign_float
 from dashboard.hdf5.worker.read import open_dataset
 from dashboard.hdf5.worker.refused import ObjectRefused
 
@@ -57,8 +58,9 @@ def read_rows(request: ReadRows, job: Job) -> tuple[RowWindow, bytes]:
         dataset = open_dataset(tree, request.dataset)
         if dataset.shape is None:
             return RowWindow(0, 0, 0, 0, (), (), cut=False), b""
+        source = AsDoubles(dataset) if is_foreign_float(dataset.id.get_type()) else dataset
         try:
-            dtype = dataset.dtype
+            dtype = source.dtype
         except TypeError:
             raise ObjectRefused("Values of its type cannot be read.") from None
         table = _Table(tuple(map(int, dataset.shape)), dtype)
@@ -69,7 +71,7 @@ def read_rows(request: ReadRows, job: Job) -> tuple[RowWindow, bytes]:
         writer = CellWriter(dataset, ONLY_CELL_CHARACTERS if is_only else request.characters)
         rows: list[tuple[Cell, ...]] = []
         for box in boxes(table.leading, start, stop):
-            values = _read(dataset, table, box, chosen)
+            values = _read(source, table, box, chosen)
             sources.check_opened(tree, dataset, table.box(box, chosen))
             rows.extend(_cells(writer, values, chosen))
             if writer.characters > MAX_TEXT_CHARACTERS:

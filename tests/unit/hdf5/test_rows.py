@@ -43,6 +43,16 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file["big"] = np.array([2**53, 2**53 + 1, -(2**63)], "i8")
         file["odd"] = np.array([np.nan, np.inf, -np.inf, -0.0, 0.1], "f4")
         file["long"] = np.array([1, 3], "longdouble") / 3
+        quad = h5py.h5t.IEEE_F64LE.copy()
+        quad.set_size(16)
+        quad.set_precision(128)
+        quad.set_fields(127, 112, 15, 0, 112)
+        quad.set_ebias(16383)
+        wide = h5py.h5d.create(file.id, b"quad", quad, h5py.h5s.create_simple((2, 2)))
+        thirds = np.arange(4.0).reshape(2, 2) / 3
+        wide.write(h5py.h5s.ALL, h5py.h5s.ALL, thirds, h5py.h5t.NATIVE_DOUBLE)
+        one = h5py.h5d.create(file.id, b"one quad", quad, h5py.h5s.create(h5py.h5s.SCALAR))
+        one.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array(1 / 3), h5py.h5t.NATIVE_DOUBLE)
         names = h5py.enum_dtype({"AIR": 0, "WATER": 1}, basetype="u1")
         file.create_dataset("enum", data=np.array([0, 1, 7], "u1"), dtype=names)
         file["fixed"] = np.array([b"a", b"\xc3\xa4\xff"])
@@ -189,3 +199,10 @@ def test_boxes_have_the_elements_in_order(shape: list[int], ends: tuple[int, int
         values[tuple(slice(a, b) for a, b in box)].ravel() for box in rows.boxes(shape, start, stop)
     ]
     assert [int(n) for part in parts for n in part] == list(range(start, stop))
+
+
+def test_floats_wider_than_those_of_the_machine_are_the_nearest_doubles(types: Path) -> None:
+    found = read(types, "quad")
+    assert found.rows == ((0.0, 1 / 3), (2 / 3, 1.0))
+    assert found.columns[0].type == "float64"
+    assert read(types, "one quad").rows == ((1 / 3,),)
