@@ -30,13 +30,21 @@ function chosenIn(a, b) {
   );
 }
 
-/** A kind of change: along which dimensions a position moved, or which properties. @param {View} a @param {View} b */
+/** A kind of change: along which dimensions a position moved, or which properties. What is drawn or kept, or removed, is a change
+ * of its own, as moving it is not. @param {View} a @param {View} b */
 function kindOf(a, b) {
   if (a.file !== b.file || a.dataset !== b.dataset) return 'dataset';
   const changed = chosenIn(a, b);
+  const [key] = changed;
+  if (changed.length === 1 && (key === 'tools' || key === 'frozen')) {
+    return key + [a, b].map((one) => countIn(one[key]));
+  }
   if (String(changed) !== 'position') return changed.join();
   return 'position ' + b.position.map((_, d) => d).filter((d) => a.position[d] !== b.position[d]);
 }
+
+/** @param {string} list As links have it. */
+const countIn = (list) => (list ? list.split(';').length : 0);
 
 /** @param {{limit?: number, runMs?: number}} [options] */
 export function createViewHistory({ limit = LIMIT, runMs = RUN_MS } = {}) {

@@ -263,6 +263,11 @@ def test_below_each_other_pictures_have_one_left_end(phone: Any) -> None:
     frame = phone.page.locator("#plot-frame").bounding_box()
     assert (pane["x"], pane["width"]) == (frame["x"] + first["left"], first["width"])
     assert pane["y"] > frame["y"] + frame["height"]
+    # With a title of rows that is read upwards, beside the ticks.
+    title = phone.page.locator("#view-compare .title-y").bounding_box()
+    tick = phone.page.locator("#view-compare .tick-y").last.bounding_box()
+    assert title["height"] > title["width"]
+    assert 0 < title["x"] < title["x"] + title["width"] <= tick["x"]
 
 
 def test_another_dataset_of_the_shape_keeps_slice_and_zoom(viewer: Any) -> None:

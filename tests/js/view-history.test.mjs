@@ -46,6 +46,13 @@ Deno.test('a run of slices is one entry, and a pause or another change ends it',
   assert.equal(slow.history.undo(), slow.views[1]);
 });
 
+Deno.test('each shape that is drawn or removed is undone by itself, and a run of moves at once', () => {
+  const tools = (...points) => ({ type: 'tools', tools: points.map((at) => '1,2/point:' + at).join(';') });
+  const drawn = [tools('1,1'), tools('1,1', '2,2'), tools('1,1', '2,3'), tools('1,1', '2,4'), tools('1,1')];
+  const { history, views } = historyOf(drawn, 100);
+  for (const index of [4, 2, 1, 0]) assert.equal(history.undo(), views[index]);
+});
+
 Deno.test('what a link shows is no part of a run of slices before or after it', () => {
   const history = createViewHistory();
   const [first, stepped, linked] = [viewOf('?index=1'), viewOf('?index=2'), viewOf('?index=7')];

@@ -87,8 +87,8 @@ export function pageActions({ viewer, player, contrast, help }) {
     if (view.kind !== 'values') return [];
     return [
       action('Contrast', 'Contrast of what is in view', () => contrast.auto()),
-      action('Contrast', 'Window of the volume', () => viewer.setColors({ window: 'volume' })),
-      action('Contrast', 'Window of the slice', () => viewer.setColors({ window: 'slice' })),
+      action('Contrast', 'Window of the volume', () => viewer.setWindow('volume')),
+      action('Contrast', 'Window of the slice', () => viewer.setWindow('slice')),
       action('Contrast', 'Keep this window', () => viewer.freezeWindow()),
       ...NORMS.filter((one) => one !== view.norm).map((norm) =>
         action('Norm', 'Norm: ' + norm, () => viewer.setColors({ norm }))

@@ -34,6 +34,7 @@ const GONE = [400, 403, 404, 410, 422];
 // Between a picture and what is beside it (px): ticks and title of rows, and at the right end half of a tick's text.
 const LEFT = 60;
 const LEAST_LEFT = 34;
+const LEAST_TITLE = 44;
 const RIGHT = 14;
 /** @type {Compared} */
 const NOTHING = { compare: '', mode: MODES[0] };
@@ -145,7 +146,8 @@ export function createCompare(parts) {
     return {
       area: { ...box, x: moved(main.x, laid.cols), y: moved(main.y, laid.rows) },
       pointed: { x: main.x, y: main.y },
-      marks: marksAt(plot.marks(), box),
+      // The title of rows is that of the first one where there is no space for another.
+      marks: marksAt(plot.marks(), box).filter((mark) => box.left >= LEAST_TITLE || mark.className !== 'title-y'),
     };
   }
 

@@ -36,12 +36,16 @@ export function tickMarks([rows, cols], area) {
   ];
 }
 
+// Of the middle of a title of rows (px): from the picture, and at least from the frame.
+const AWAY = 46;
+const EDGE = 8;
+
 /** The ticks and titles of another picture, on one of its size. @param {{x: AxisMarks, y: AxisMarks}} marks
  * @param {Pick<PlotArea, 'left' | 'top' | 'width' | 'height'>} area @returns {Mark[]} */
 export function marksAt({ x, y }, { left, top, width, height }) {
   const titles = [
     { className: 'title-x', left: left + width / 2, top: top + height, text: x.title },
-    { className: 'title-y', left, top: top + height / 2, text: y.title },
+    { className: 'title-y', left: Math.max(left - AWAY, EDGE), top: top + height / 2, text: y.title },
   ];
   return [
     ...x.ticks.map(({ at, text }) => ({ className: 'tick-x', left: left + at, top: top + height, text })),
