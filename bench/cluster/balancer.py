@@ -8,7 +8,7 @@ from statistics import median
 from typing import Final
 
 from bench.cluster.machines import machines
-from bench.cluster.three import CHUNKS, SHAPE, THICK, volumes
+from bench.cluster.three import CHUNKS, MORE_FILES, SHAPE, THICK, volumes
 from bench.cluster.viewing import DATASET, ROOT
 from bench.load.warm import write
 from bench.model import Section, ratios
@@ -19,7 +19,6 @@ from dashboard.storage.private_directory import ensure_private_directory
 ROUNDS: Final = 8
 # Name, side of the plane, format, requests in a round, and how much more (ms) it may take.
 FRAMES: Final = (("0.46 MB", 680, "u8", 100, 0.5), ("3.7 MB", 1360, "raw", 40, 1.0))
-COLD_FILES: Final = ("fifty", "scroll", "alone", "gone")
 
 METHOD: Final = f"""\
 One node, and HAProxy with the rules of `deploy/haproxy.cfg` before it. Requests of one client on connections that
@@ -84,7 +83,7 @@ def _cold(
     one: list[float] = []
     other: list[float] = []
     bricks = SHAPE[0] // CHUNKS[0]
-    for name in COLD_FILES:
+    for name in MORE_FILES:
         file = f"{ROOT}/{name}.h5"
         _asked(itself, file, 0, THICK, "u8")
         for pair in range(1, bricks - 1, 2):

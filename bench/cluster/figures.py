@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from dashboard.benchmarking.figures import quantile
 
@@ -18,7 +18,7 @@ class Phase:
 
     `late_ms` has the slices that were answered, `given_up_ms` the others and how late they were when that ended.
     `decoded` has the names of the bricks that each node decoded, `busy` is the share (0…1) of the machine's
-    processor time that was used, by anybody.
+    processor time that was used by anybody, `own` that of nodes, store, load balancer and viewers.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Phase:
     decoded: Mapping[str, Sequence[str]] = field(default_factory=dict)
     served: Mapping[str, int] = field(default_factory=dict)
     outcomes: Mapping[str, int] = field(default_factory=dict)
-    more: Mapping[str, Any] = field(default_factory=dict)
+    own: float = 0.0
 
     @property
     def is_void(self) -> bool:

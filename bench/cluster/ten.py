@@ -146,7 +146,7 @@ def section(phases: dict[str, Phase], brick_s: float, threads: int) -> Section:
     found.add("p99 of its slices", [] if slab.is_void else [slab.p99_ms], "ms")
     headings = [
         *("", "p50 (ms)", "p90 (ms)", "p99 (ms)", "slices", "not answered", "misses"),
-        *("bricks", "decodes a brick", "busiest node", "processors used"),
+        *("bricks", "decodes a brick", "busiest node", "processors used", "by all this"),
     ]
     found.tables.append(Table("", headings, [_row(phases[name]) for name in PHASES]))
     found.remarks += [
@@ -180,6 +180,7 @@ def _row(phase: Phase) -> list[str]:
         number(phase.decodes_a_brick),
         f"{number(phase.busiest_over_mean)} × the mean",
         f"{phase.busy:.0%}",
+        f"{phase.own:.0%}",
     ]
 
 

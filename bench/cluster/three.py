@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from bench.cluster.figures import used_share
 from bench.cluster.machines import Machines, ask, machines
-from bench.cluster.viewing import DATASET, ROOT, processors, target, wanderings
+from bench.cluster.viewing import DATASET, ROOT, UsedTime, target, wanderings
 from bench.load.__main__ import play
 from bench.load.viewers import Plan
 from bench.load.warm import write
@@ -39,6 +38,8 @@ VIEWERS: Final = 12
 LEDGER_S: Final = 2.2
 INFO: Final = DatasetInfo(f"/{DATASET}", SHAPE, 2, CHUNKS)
 FILES: Final = ("fifty", "scroll", "alone", "gone")
+# For who needs more cold bricks.
+MORE_FILES: Final = tuple(f"cold-{number}" for number in range(8))
 
 METHOD: Final = f"""\
 Three nodes that read and decode, Redis and HAProxy on one machine, and volumes of 32 MB a brick whose frames have
@@ -52,7 +53,7 @@ def volumes(folder: Path) -> Path:
     """The folder with the volumes, which are kept."""
     data = folder / "volumes" / "three"
     data.mkdir(parents=True, exist_ok=True)
-    paths = [data / f"{name}.h5" for name in FILES]
+    paths = [data / f"{name}.h5" for name in (*FILES, *MORE_FILES)]
     if not all(path.exists() for path in paths):
         write(paths, SHAPE, CHUNKS)
     for path in paths:
@@ -140,14 +141,13 @@ def _gone(found: Section, nodes: Machines, port: int, seconds: float) -> None:
         [target(one, index, THICK, f"gone-{n}") for one, index in way] for n, way in enumerate(ways)
     ]
     time.sleep(LEDGER_S)
-    counted, at = _demand(nodes), processors()
-    with ThreadPoolExecutor(1) as pool:
+    counted = _demand(nodes)
+    with UsedTime() as used, ThreadPoolExecutor(1) as pool:
         playing = pool.submit(play, Plan(port, asked, 2.0, seconds, tries=3))
         time.sleep(seconds / 4)
         with _stopped(nodes):
             time.sleep(GONE_S)
         seen = playing.result()
-    busy = used_share(at, processors())
     answered = sum(map(len, seen["late_ms"]))
     failed = len(seen["given_up_ms"])
     end = time.monotonic() + 10.0
@@ -156,7 +156,9 @@ def _gone(found: Section, nodes: Machines, port: int, seconds: float) -> None:
     what = f"Redis gone for {GONE_S:.0f} s"
     found.add(f"{what}: slices without an answer", [float(failed)], "", floor=0, more=False)
     found.add(f"{what}: slices that figures lack", [float(abs(missing))], "", floor=0, more=False)
-    found.remarks.append(f"{what}: {answered} slices were answered; processors used {busy:.0%}.")
+    found.remarks.append(
+        f"{what}: {answered} slices were answered; processors used {used.busy:.0%}."
+    )
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
+import resource
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 from urllib.parse import urlencode
 
 from bench.cluster.figures import Phase, used_share
@@ -13,6 +16,7 @@ from bench.cluster.machines import Decoded, Machines
 from bench.load.__main__ import play
 from bench.load.viewers import Plan
 from dashboard.addressing.slabs import slab_of
+from dashboard.benchmarking import processes
 
 ROOT: Final = "data"
 DATASET: Final = "volume"
@@ -60,9 +64,9 @@ def watch(
     counts: Callable[[Decoded], bool],
 ) -> Phase:
     """Play a plan; only bricks that `counts` says count. Nothing is planned afterwards."""
-    before, at = [len(node.decoded()) for node in machines.nodes], processors()
-    seen = play(plan)
-    busy = used_share(at, processors())
+    before = [len(node.decoded()) for node in machines.nodes]
+    with UsedTime() as used:
+        seen = play(plan)
     machines.store.forget_plans()
     decoded = {
         node.name: [one.key for one in node.decoded()[start:] if counts(one)]
@@ -72,11 +76,11 @@ def watch(
         name,
         [ms for viewer in seen["late_ms"] for ms in viewer],
         seen["given_up_ms"],
-        busy,
+        used.busy,
         decoded,
         seen["served"],
         seen["outcomes"],
-        {"failed": seen["failed"], "refused": sum(seen["refused"])},
+        used.own,
     )
 
 
@@ -100,6 +104,30 @@ def wandering(
     return Plan(port, targets, 1.0, seconds, begin_s=begin, tries=TRIES)
 
 
-def processors() -> list[int]:
+class UsedTime:
+    """The shares (0…1) of the machine's processor time that anybody used while a block ran, and this program.
+
+    This program is all that it has started; what has ended meanwhile counts if it has begun within the block.
+    """
+
+    busy = own = 0.0
+
+    def __enter__(self) -> Self:
+        self._began, self._ticks, self._spent = time.monotonic(), _ticks(), _spent_s()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        passed = (time.monotonic() - self._began) * (os.cpu_count() or 1)
+        self.own = (_spent_s() - self._spent) / passed
+        self.busy = used_share(self._ticks, _ticks())
+
+
+def _ticks() -> list[int]:
     """The line `cpu` of /proc/stat (ticks)."""
     return [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+
+
+def _spent_s() -> float:
+    """Processor time (s) of this program, and of its children that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return processes.busy_s(os.getpid()) + ended.ru_utime + ended.ru_stime

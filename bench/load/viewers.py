@@ -151,6 +151,7 @@ class Viewer:
             for target in plan.targets[number]
         ]
         self.pending = 0
+        self._ended = False
         self._idle = asyncio.Event()
 
     async def connect(self, count: int) -> None:
@@ -179,6 +180,8 @@ class Viewer:
             await asyncio.wait_for(self._idle.wait(), LAST_WITHIN_S)
         for due in self._waiting:
             self._give_up(due, "no answer")
+        # What comes now is too late.
+        self._ended = True
 
     def _give_up(self, due: float, what: str) -> None:
         self._seen.given_up_ms.append((time.monotonic() - due) * 1e3)
@@ -211,6 +214,8 @@ class Viewer:
 
     def _count(self, connection: Connection, status: int, retry: bool, nbytes: int) -> None:
         seen = self._seen
+        if self._ended:
+            return
         if status == 200:
             seen.late_ms[self._number].append((time.monotonic() - connection.due) * 1e3)
             seen.bytes += nbytes

@@ -9,9 +9,15 @@ from urllib.parse import quote
 import urllib3
 
 from dashboard.cluster_settings import NODE_TOKEN_HEADER
-from dashboard.prefetch.exchange import AskedBrick
+from dashboard.prefetch.exchange import AskedBrick, Taken
 
 LIMIT_S: Final = 1.0
+
+_TAKEN: Final[dict[int, Taken]] = {
+    HTTPStatus.ACCEPTED: Taken.WAITS,
+    HTTPStatus.NO_CONTENT: Taken.CACHED,
+    HTTPStatus.TOO_MANY_REQUESTS: Taken.REFUSED,
+}
 
 
 class Balancer:
@@ -22,8 +28,8 @@ class Balancer:
         self._headers = {NODE_TOKEN_HEADER: token, "Content-Type": "application/json"}
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(LIMIT_S), retries=False, maxsize=2)
 
-    def __call__(self, asked: AskedBrick, slab: str) -> bool:
-        """Send a brick; raises OSError where nobody takes such, and returns whether there was room for it."""
+    def __call__(self, asked: AskedBrick, slab: str) -> Taken:
+        """Send a brick; raises OSError where nobody takes such."""
         try:
             response = self._pool.request(
                 "POST",
@@ -33,6 +39,7 @@ class Balancer:
             )
         except urllib3.exceptions.HTTPError as error:
             raise OSError(type(error).__name__) from error
-        if response.status not in (HTTPStatus.ACCEPTED, HTTPStatus.TOO_MANY_REQUESTS):
+        taken = _TAKEN.get(response.status)
+        if taken is None:
             raise OSError(f"it answers with status {response.status}")
-        return response.status == HTTPStatus.ACCEPTED
+        return taken

@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final, Protocol
+from enum import Enum
+from typing import Annotated, Final, NamedTuple, Protocol
 
+from cachetools import FIFOCache
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dashboard.addressing.addresses import BrickAddress
@@ -22,7 +24,7 @@ from dashboard.addressing.slabs import slab_of
 from dashboard.catalog.description import slab_thickness
 from dashboard.catalog.volume import Volume
 from dashboard.errors import LamellaError
-from dashboard.prefetch.worker import ExpiringSet, Task
+from dashboard.prefetch.worker import MAX_ENTRIES, Task
 from dashboard.storage.rows import Rows, RowsUnavailable
 
 log = logging.getLogger(__name__)
@@ -33,8 +35,11 @@ MOST: Final = 256
 # For how long a brick is worth decoding after its deadline, and how far ahead a deadline may lie (s).
 LATE_S: Final = 10.0
 AHEAD_S: Final = 120.0
-# After that, a brick that is still planned is sent again.
+# A brick is sent again no sooner than that, and no sooner than that when it is in the cache there (s).
 SENT_S: Final = 5.0
+CACHED_S: Final = 30.0
+# By how much (s) its deadline has come nearer then, unless it has passed for long.
+SOONER_S: Final = 1.0
 # In one round, which a waiting viewer's next one may delay.
 MOST_SENT: Final = 32
 # How long a balancer that cannot be used is left alone.
@@ -118,10 +123,37 @@ class AskedBricks:
             return None
 
 
-class Sender(Protocol):
-    """Sends a brick to where its slab belongs; raises OSError, and returns whether it was taken."""
+class Taken(Enum):
+    """What a machine does about a brick that it is asked for."""
 
-    def __call__(self, asked: AskedBrick, slab: str) -> bool: ...
+    WAITS = "it is to be decoded"
+    CACHED = "it is there"
+    REFUSED = "too many wait"
+
+
+class Sender(Protocol):
+    """Sends a brick to where its slab belongs, and returns what becomes of it; raises OSError."""
+
+    def __call__(self, asked: AskedBrick, slab: str) -> Taken: ...
+
+
+class _Sent(NamedTuple):
+    """When (Unix time, s) one may be sent again if its deadline, which was `due`, is sooner, and in any case."""
+
+    due: float
+    sooner_at: float
+    again_at: float
+
+    @classmethod
+    def of(cls, taken: Taken, due: float, now: float) -> _Sent:
+        if taken is Taken.WAITS:
+            return cls(due, now + SENT_S, max(due + LATE_S, now + SENT_S))
+        again_at = now + (CACHED_S if taken is Taken.CACHED else SENT_S)
+        return cls(due, again_at, again_at)
+
+    def is_over(self, due: float, now: float) -> bool:
+        """Whether the brick, whose deadline is `due` by now, is to be sent again."""
+        return now >= self.again_at or (now >= self.sooner_at and due < self.due - SOONER_S)
 
 
 class Exchange:
@@ -139,23 +171,27 @@ class Exchange:
         self._asked = asked
         self._send = send
         self._volume = volume
-        self._sent = ExpiringSet()
+        self._sent: FIFOCache[str, _Sent] = FIFOCache(MAX_ENTRIES)
         self._paused_until = -math.inf
 
     def __call__(self, planned: Sequence[Task], now: float) -> list[Task]:
         """Send what is planned, the earliest deadlines first; returns what is to be decoded here."""
         if now >= self._paused_until:
             due = sorted(planned, key=lambda task: task.due)
-            fresh = [task for task in due if not self._sent.holds(task.address.key, now)]
+            fresh = [task for task in due if self._is_fresh(task, now)]
             try:
                 for task in fresh[:MOST_SENT]:
-                    self._send(asked_of(task), slab_of_brick(task.volume, task.address))
-                    self._sent.remember(task.address.key, now + SENT_S)
+                    taken = self._send(asked_of(task), slab_of_brick(task.volume, task.address))
+                    self._sent[task.address.key] = _Sent.of(taken, task.due, now)
             except OSError as error:
                 log.warning("the load balancer cannot be used, nothing is prefetched: %s", error)
                 self._paused_until = now + PAUSE_S
         here = map(self._task, self._asked.waiting())
         return [task for task in here if task is not None]
+
+    def _is_fresh(self, task: Task, now: float) -> bool:
+        sent = self._sent.get(task.address.key)
+        return sent is None or sent.is_over(task.due, now)
 
     def done(self, key: str) -> None:
         """A brick is in the cache, or cannot be."""

@@ -100,7 +100,9 @@ class BrickFates:
     def _decide(self, now: float) -> list[tuple[str, Waste]]:
         """Remove the bricks that are wasted; their keys and causes."""
         planned: dict[str, ViewerPlan] = {}
-        for plan in self._plans.values():
+        # Of several machines, most plans are for volumes whose bricks others decode.
+        volumes = {_volume(brick.plan) for brick in self._undecided.values()}
+        for plan in (one for one in self._plans.values() if _volume(one) in volumes):
             planned.update(dict.fromkeys(self._undecided.keys() & self._keys(plan), plan))
         decided: list[tuple[str, Waste]] = []
         for key, brick in list(self._undecided.items()):
@@ -138,9 +140,9 @@ def cause_of_waste(before: ViewerPlan, now: ViewerPlan | None) -> Waste:
     return Waste.TOO_DEEP
 
 
+def _volume(plan: ViewerPlan) -> tuple[object, ...]:
+    return plan.file, plan.dataset, plan.fingerprint
+
+
 def _same_volume(one: ViewerPlan, other: ViewerPlan) -> bool:
-    return (one.file, one.dataset, one.fingerprint) == (
-        other.file,
-        other.dataset,
-        other.fingerprint,
-    )
+    return _volume(one) == _volume(other)

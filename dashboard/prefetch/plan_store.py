@@ -220,7 +220,7 @@ class PlanStore:
 
         try:
             # Two processes may answer requests of one viewer concurrently.
-            update(self._rows, key, continued, self._plan_seconds)
+            update(self._rows, key, continued, self._plan_seconds, likely=written)
         except RowsUnavailable as error:
             log.warning("the plan of a viewer was not written: %s", error)
             return False

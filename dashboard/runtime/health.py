@@ -121,7 +121,9 @@ class Health:
         return PartHealth(Part.CACHE, True, "Decoded data is kept, so a slice is decoded once.")
 
     def _prefetching(self) -> PartHealth:
-        worker = self._worker()
+        # The ledger has rows of all machines: it is read where the worker itself does not say that it is there.
+        is_up = self._shared is not None and self._worker_is_alive()
+        worker: WorkerStats = {"state": "up", "since_s": None} if is_up else self._worker()
         if worker["state"] == "up":
             sentence = "The next slices are decoded before they are wanted."
             return PartHealth(Part.PREFETCHING, True, sentence)

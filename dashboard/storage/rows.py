@@ -103,12 +103,19 @@ class Rows(Protocol):
 
 
 def update(
-    rows: Rows, key: str, change: Callable[[bytes | None], bytes], expire: float | None = None
+    rows: Rows,
+    key: str,
+    change: Callable[[bytes | None], bytes],
+    expire: float | None = None,
+    *,
+    likely: bytes | None = None,
 ) -> None:
     """Store what `change` makes of a row's value, again while other writers come in between.
 
-    Raises `RowsUnavailable`.
+    The row is not read first where its value is `likely` known. Raises `RowsUnavailable`.
     """
+    if likely is not None and rows.compare_and_set(key, likely, change(likely), expire):
+        return
     for _ in range(_ATTEMPTS):
         before = rows.get(key)
         if rows.compare_and_set(key, before, change(before), expire):

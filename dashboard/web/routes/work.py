@@ -44,7 +44,10 @@ def register(api: flask.Blueprint, services: Services) -> None:
         """Pauses prefetching for one viewer, or ends the pause."""
         if is_from_node(flask.request, services.settings):
             # What another machine has planned, and whose slices this one will be asked for.
-            if not services.asked.add(bodies.body(AskedBrick)):
+            asked = bodies.body(AskedBrick)
+            if services.bricks.existing([asked.key]):
+                return "", 204
+            if not services.asked.add(asked):
                 raise errors.TooManyRequests("This machine is asked for too many bricks.")
             return "", 202
         pause = bodies.body(bodies.Pause)

@@ -11,12 +11,13 @@ import pytest
 import urllib3
 
 from dashboard.addressing.outcomes import Purpose
+from dashboard.addressing.requester import Requester
 from dashboard.addressing.selection import parse
 from dashboard.addressing.slabs import slab_of
 from dashboard.errors import SetupError
 from dashboard.prefetch import exchange as module
 from dashboard.prefetch.balancer import Balancer
-from dashboard.prefetch.exchange import AskedBrick, AskedBricks, Exchange, asked_of
+from dashboard.prefetch.exchange import AskedBrick, AskedBricks, Exchange, Taken, asked_of
 from dashboard.prefetch.worker import Task
 from dashboard.runtime.container import Services, build_services
 from dashboard.settings import Settings, load_settings
@@ -34,12 +35,13 @@ class Wire:
     def __init__(self) -> None:
         self.sent: list[tuple[AskedBrick, str]] = []
         self.failing: OSError | None = None
+        self.taken = Taken.WAITS
 
-    def __call__(self, asked: AskedBrick, slab: str) -> bool:
+    def __call__(self, asked: AskedBrick, slab: str) -> Taken:
         if self.failing is not None:
             raise self.failing
         self.sent.append((asked, slab))
-        return True
+        return self.taken
 
 
 @pytest.fixture
@@ -128,7 +130,48 @@ def test_a_brick_is_sent_once_in_a_while_and_the_earliest_first(
     assert [brick.start[0] for brick, _ in wire.sent] == [4, 8]
     clock.pass_(module.SENT_S)
     exchange(planned, clock.now)
-    assert [brick.start[0] for brick, _ in wire.sent] == [4, 8, 4]
+    assert len(wire.sent) == 2
+
+
+def test_a_brick_that_waits_is_sent_again_when_it_is_planned_sooner_or_is_late(
+    services: Services, clock: Clock, asked: AskedBricks, task: Callable[..., Task]
+) -> None:
+    wire = Wire()
+    exchange = Exchange(asked, wire, services.metadata.volume)
+    exchange([task(5, 30.0)], clock.now)
+    exchange([task(5, 1.0)], clock.now)
+    assert len(wire.sent) == 1, "not at once"
+    clock.pass_(module.SENT_S)
+    exchange([task(5, 30.0)], clock.now)
+    assert len(wire.sent) == 1, "a viewer at rest plans it later and later"
+    exchange([task(5, 1.0)], clock.now)
+    assert [brick.due for brick, _ in wire.sent[1:]] == [clock.now + 1.0]
+    clock.pass_(1.0 + module.LATE_S)
+    exchange([task(5, 1.0)], clock.now)
+    assert len(wire.sent) == 3
+
+
+@pytest.mark.parametrize(
+    ("taken", "after_s"), [(Taken.CACHED, module.CACHED_S), (Taken.REFUSED, module.SENT_S)]
+)
+def test_a_brick_that_does_not_wait_there_is_sent_again_after_some_time(
+    services: Services,
+    clock: Clock,
+    asked: AskedBricks,
+    task: Callable[..., Task],
+    taken: Taken,
+    after_s: float,
+) -> None:
+    wire = Wire()
+    wire.taken = taken
+    exchange = Exchange(asked, wire, services.metadata.volume)
+    exchange([task(5, 5.0)], clock.now)
+    clock.pass_(after_s - 1.0)
+    exchange([task(5, 1.0)], clock.now)
+    assert len(wire.sent) == 1
+    clock.pass_(1.0)
+    exchange([task(5, 5.0)], clock.now)
+    assert len(wire.sent) == 2
 
 
 def test_a_balancer_that_is_gone_is_left_alone(
@@ -200,8 +243,11 @@ def test_bricks_travel_with_the_token_of_the_machines(
         due = task(5, app.services.shared.clock() - 1e9 + 5.0)
         with listening(app.client.application) as address:
             send = Balancer(address, TOKEN)
-            assert send(asked_of(due), "00000000")
+            assert send(asked_of(due), "00000000") is Taken.WAITS
             assert [brick.key for brick in app.services.asked.waiting()] == [due.address.key]
+            requester = Requester(Purpose.PREFETCH_MOVING, "v")
+            app.services.loader.load(due.volume, due.address, requester)
+            assert send(asked_of(due), "00000000") is Taken.CACHED
             with pytest.raises(OSError, match="401"):
                 Balancer(address, "another-token-of-others")(asked_of(due), "")
             url, pause = f"{address}/api/v1/prefetch", b'{"viewer": "v", "pause_s": 0.0}'

@@ -86,6 +86,24 @@ def test_turning_back_wastes_what_lay_ahead(browsing: Browsing) -> None:
     assert after_grace(browsing) == [(browsing.key(19), Waste.TURNED)]
 
 
+def test_plans_for_volumes_of_which_nothing_is_undecided_are_not_resolved(
+    browsing: Browsing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolved: list[str] = []
+
+    def keys_of(plan: ViewerPlan) -> set[str]:
+        resolved.append(plan.file)
+        return Browsing.keys_of(browsing, plan)
+
+    browsing.fates = BrickFates(browsing.waste, keys_of, clock=lambda: browsing.clock.now)
+    browsing.move(range(1000, 1100, 20))
+    browsing.ahead(16)
+    browsing.move([1000, 1020], viewer="bob", file="other.h5")
+    resolved.clear()
+    assert browsing.review() == []
+    assert resolved == ["scan.h5"]
+
+
 def test_a_viewer_that_jumps_wastes_what_lay_around(browsing: Browsing) -> None:
     browsing.move(range(1000, 1100, 20))
     browsing.ahead(17)

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.runtime.health import Health, Part
 from dashboard.storage.disk_space import DiskSpace
-from dashboard.telemetry.ledger_reader import WORKER_AWAY_S, ProcessStats
+from dashboard.telemetry.ledger_reader import WORKER_AWAY_S, ProcessStats, WorkerStats
 
 
 def beat(role: str, age_s: float) -> ProcessStats:
@@ -91,6 +91,30 @@ def test_a_worker_that_is_missing(
     (found,) = (part for part in health.parts() if part.part is Part.PREFETCHING)
     assert not found.works
     assert sentence in found.sentence
+
+
+def test_of_several_machines_the_ledger_is_read_where_the_worker_is_silent(
+    tmp_path: Path, space: DiskSpace
+) -> None:
+    read: list[None] = []
+    alive = True
+
+    def ledger() -> WorkerStats:
+        read.append(None)
+        return {"state": "ended", "since_s": 60.0}
+
+    health = Health(
+        *((), tmp_path, space, list, ledger, lambda: True),
+        shared=lambda: True,
+        worker_is_alive=lambda: alive,
+    )
+    assert all(part.works for part in health.parts())
+    assert not read
+    alive = False
+    (failing,) = (part for part in health.parts() if not part.works)
+    assert failing.part is Part.PREFETCHING
+    assert "has not run for 1 minute" in failing.sentence
+    assert len(read) == 1
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,27 @@ class RowsContract:
             thread.join()
         assert rows.get("count") == b"15"
 
+    def test_a_value_that_is_likely_is_tried_first(self, rows: Rows) -> None:
+        given: list[bytes | None] = []
+
+        def append(value: bytes | None) -> bytes:
+            given.append(value)
+            return (value or b"") + b"b"
+
+        rows.set("key", b"a")
+        update(rows, "key", append, likely=b"a")
+        assert (given, rows.get("key")) == ([b"a"], b"ab")
+        given.clear()
+        # Somebody else has written meanwhile.
+        rows.set("key", b"x")
+        update(rows, "key", append, likely=b"ab")
+        assert (given, rows.get("key")) == ([b"ab", b"x"], b"xb")
+        given.clear()
+        # It has expired.
+        rows.delete("key")
+        update(rows, "key", append, likely=b"xb")
+        assert (given, rows.get("key")) == ([b"xb", None], b"b")
+
     def test_an_update_that_never_gets_through_ends(
         self, rows: Rows, monkeypatch: pytest.MonkeyPatch
     ) -> None:
