@@ -139,6 +139,12 @@ def _of_floats(found: Distribution, n: int) -> tuple[float, float, float]:
 
 
 def _of_integers(found: Distribution, n: int, smallest: int) -> tuple[int, float, float]:
+    if found.counts is None and found.values.dtype.itemsize <= 4 and n < 2**31:
+        # Their sum fits 64 bits, and each of them a float.
+        total = int(found.values.sum(dtype=np.int64))
+        distances = found.values.astype(np.float64)
+        distances -= total / n
+        return total, total / n, _weighted_sum(np.square(distances, out=distances), None)
     # Differences to the smallest value wrap around into the unsigned type, where they are exact.
     offsets = found.values.astype(np.int64 if found.values.dtype.kind == "i" else np.uint64).view(
         np.uint64

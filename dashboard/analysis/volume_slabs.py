@@ -26,7 +26,7 @@ from dashboard.frames.quantize import Window
 # Values of a contiguous file that are counted at a time: about 3 ms, in which other threads may wait for the
 # interpreter.
 PIECE_VOXELS: Final = 2**20
-# Decoded bytes of a block, unless one chunk has more: some 50 ms in two threads, which a demand may wait.
+# Decoded bytes of a block, unless one chunk has more: some 20 ms in two threads, beside which a demand begins.
 BLOCK_BYTES: Final = 8 * 2**20
 # Blocks of a slab. Sending one elsewhere takes some 10 ms.
 BLOCKS: Final = 4
