@@ -69,7 +69,7 @@ export function startOf(shape, meaning) {
 
 /** Whether values mean something else than what is stored.
  * @param {Meaning | null} meaning @returns {boolean} */
-export const isDecodable = (meaning) => Boolean(meaning && meaning.value.decoded_dtype);
+export const isDecodable = (meaning) => Boolean(meaning && (meaning.value.decoded_dtype || meaning.value.unsigned));
 
 /** The unit of the values that are shown; empty where it is not known, or is that of values which these stand for. That of a
  * deviation of dates is one of time, and a sum of dates has none.

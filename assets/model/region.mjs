@@ -80,8 +80,9 @@ function h5pyCode(view, { bounds }) {
     '',
     'path = ' + quoted(view.file.split('/').pop() || view.file) + '  # on the server: ' + view.file,
     'with h5py.File(path) as file:',
-    '    values = ' + (view.part ? PARTS_IN_NUMPY[view.part] + '(' + read + ')' : read),
-    ...(view.decode && view.meaning ? [unpackingCode(view.meaning.value)] : []),
+    '    values = ' + read,
+    ...complexCode(view),
+    ...(view.decode && view.meaning ? unpackingCode(view.meaning.value, view.dtype) : []),
     ...projectionCode(view),
     '# shown with ' + shownAs(view, bounds),
     ...(view.rows > view.cols ? ['# and transposed: values.T'] : []),
@@ -113,10 +114,26 @@ function projectionCode(view) {
   return ['    values = values.' + REDUCTIONS_IN_NUMPY[chosen.reduction] + '(axis=' + dimension + ')'];
 }
 
-/** @param {ValueMeaning} value */
-function unpackingCode({ scale, offset, unit }) {
-  const shift = offset ? ' + ' + offset : '';
-  return 'values = values * ' + scale + shift + '  # ' + (unit || 'unpacked') + '; missing values aside';
+/** A part of complex values; h5py has those of some programs as pairs. @param {View} view */
+function complexCode({ part }) {
+  if (!part) return [];
+  return [
+    '    if values.dtype.names:',
+    '        values = values[values.dtype.names[0]] + 1j * values[values.dtype.names[1]]',
+    '    values = ' + PARTS_IN_NUMPY[part] + '(values)',
+  ];
+}
+
+/** @param {ValueMeaning} value @param {string} dtype @returns {string[]} */
+function unpackingCode({ scale, offset, unit, unsigned }, dtype) {
+  const other = dtype.startsWith('u') ? dtype.slice(1) : 'u' + dtype;
+  const signed = unsigned ? ['    values = values.astype("' + dtype + '").view("' + other + '")'] : [];
+  if (scale === 1 && offset === 0) return signed;
+  const shift = offset ? (offset < 0 ? ' - ' : ' + ') + Math.abs(offset) : '';
+  return [
+    ...signed,
+    '    values = values * ' + scale + shift + '  # ' + (unit || 'unpacked') + '; missing values aside',
+  ];
 }
 
 /** @param {View} view @param {CodeOptions} options */
@@ -124,14 +141,17 @@ function clientCode(view, { address, bounds, signsIn }) {
   const window_ = bounds ? '(' + bounds.lo + ', ' + bounds.hi + ')' : quoted(String(view.window));
   const { project, axis } = projectionQuery(view);
   const projection = project ? ', project=' + quoted(project) + (axis === undefined ? '' : ', axis=' + axis) : '';
+  const isColor = channelDimension(view) !== null;
   const part = (view.part ? ', part=' + quoted(view.part) : '') + (view.decode ? ', decode=True' : '') + projection;
   return [
     'from dashboard.client import Client',
     '',
     'with Client(' + quoted(address) + (signsIn ? ', token="…"' : '') + ') as client:',
-    '    of = ' + [view.file, view.dataset, regionOf(view)].map(quoted).join(', '),
-    '    values = client.slice(*of' + part + ')',
-    '    shown = client.scaled(*of, window=' + window_ + ', norm=' + quoted(view.norm) + part + ')',
+    '    of = ' + [view.file, view.dataset, regionOf(view, undefined, isColor)].map(quoted).join(', '),
+    '    values = client.' + (isColor ? 'cutout' : 'slice') + '(*of' + part + ')',
+    ...(isColor
+      ? []
+      : ['    shown = client.scaled(*of, window=' + window_ + ', norm=' + quoted(view.norm) + part + ')']),
     '',
   ].join('\n');
 }

@@ -32,7 +32,8 @@ Deno.test('code for h5py reads what is in view', () => {
   assert.match(centred, /^# shown with window 1 to 2.5, norm asinh, colours vik_r centred at 2$/m);
   const complex = codeOf('h5py', viewOf('?part=phase', { dtype: 'complex64' }), OPTIONS);
   assert.match(complex, /import numpy as np/);
-  assert.match(complex, /np\.angle\(file\["\/d"\]\[5, :, :\]\)/);
+  assert.match(complex, /^ {4}values = file\["\/d"\]\[5, :, :\]$/m);
+  assert.match(complex, /^ {4}if values\.dtype\.names:\n.* \+ 1j \* .*\n {4}values = np\.angle\(values\)$/m);
 });
 
 Deno.test('code for the client and the command line quotes its names', () => {
@@ -72,6 +73,31 @@ Deno.test('a region of a colour picture has all of its colours', () => {
   assert.equal(bytesOf(view), 40 * 50 * 3);
   assert.match(codeOf('h5py', view, OPTIONS), /\[2, :, :, :\]$/m);
   assert.match(codeOf('curl', view, OPTIONS), /'selection=2,:,:,:'/);
+  const client = codeOf('client', view, OPTIONS);
+  assert.match(client, /"2,:,:,:"\n {4}values = client\.cutout\(\*of\)$/m);
+  assert.doesNotMatch(client, /scaled/);
+});
+
+Deno.test('integers that are stored with another sign are shown and read with their own', () => {
+  const value = { decoded_dtype: null, unsigned: true, scale: 1, offset: 0, fills: [], unit: '' };
+  const record = { dataset: '/d', shape: [5, 40, 50], dtype: 'int16' };
+  const axes = record.shape.map(() => ({ name: '', unit: '', coordinates: null, edges: false, dates: false }));
+  const meaning = { kind: 'values', rows: 1, columns: 2, channels: null, index: [2, null, null], axes, suggested: {} };
+  const made = (change) => {
+    const found = {
+      file: 'a.h5',
+      listed: null,
+      generation: 1,
+      record,
+      meaning: { ...meaning, value: { ...value, ...change } },
+    };
+    return createView(found, parseLink(''), null, false).view;
+  };
+  assert.equal(made({}).decode, true);
+  const code = codeOf('h5py', made({}), OPTIONS);
+  assert.match(code, /^ {4}values = values\.astype\("int16"\)\.view\("uint16"\)$/m);
+  assert.doesNotMatch(code, /missing/);
+  assert.match(codeOf('h5py', made({ scale: 0.5, offset: -32 }), OPTIONS), /values = values \* 0\.5 - 32 {2}#/);
 });
 
 Deno.test('code for h5py chooses the numbers of an element from what was read', () => {
