@@ -72,21 +72,22 @@ def _compared(context: Context, server: Server, page: Tab, section: Section) -> 
     header = page.page.locator("header.header").bounding_box()
     if handle is None or header is None:
         raise RuntimeError("the page has no swipe")
-    late, longest, others = [], [], []
+    late, others, longest = [], [], []
     for _ in range(context.times(5, 2)):
-        others.extend(_late(_dragged(page, handle["x"], header["y"] + 4, seconds)))
+        server.wait_until_idle()
+        others.append(_late(_dragged(page, handle["x"], header["y"] + 4, seconds)))
         middle = page.page.locator("#compare-handle").bounding_box()
         if middle is None:
             raise RuntimeError("the swipe is gone")
         y = middle["y"] + middle["height"] / 2
         between = _dragged(page, middle["x"] + middle["width"] / 2, y, seconds)
-        late.append(100 * len(_late(between)) / len(between))
+        late.append(_late(between))
         longest.append(max(between))
-    section.add("swipe, late frames", late, "%", floor=0, more=False)
+    more = [own - other for own, other in zip(late, others, strict=True)]
+    section.add("swipe, late frames more than over the header", more, "points", floor=0, more=False)
+    section.add("swipe, late frames", late, "%", more=False)
+    section.add("the same moves over the header, late frames", others, "%", more=False)
     section.add("swipe, longest time between frames", longest, "ms", more=False)
-    section.add(
-        "late frames of the same moves over the header", [len(others)], "frames", more=False
-    )
 
 
 def _pairs(page: Tab) -> float:
@@ -98,8 +99,9 @@ def _pairs(page: Tab) -> float:
     return len(main & beside) / ((keys[-1] - keys[0]) / 1000)
 
 
-def _late(between: list[float]) -> list[float]:
-    return [ms for ms in between if ms > 1.5 * FRAME_MS]
+def _late(between: list[float]) -> float:
+    """Percent of the frames that are late."""
+    return 100 * sum(ms > 1.5 * FRAME_MS for ms in between) / len(between)
 
 
 def _dragged(page: Tab, x: float, y: float, seconds: float) -> list[float]:
