@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -13,14 +14,14 @@ import h5py
 import numpy as np
 
 from bench.cluster.figures import MOST_BUSY, Phase, busiest_over_mean, ratio_of_p99
-from bench.cluster.machines import Machines, machines
+from bench.cluster.machines import Machines, Node, machines
 from bench.cluster.sleeping import DecodeTime
 from bench.cluster.viewing import DATASET, ROOT, target, wandering, watch
+from bench.context import progress
 from bench.load.viewers import Plan
 from bench.load.warm import write
 from bench.model import Section, Table
 from bench.report import number
-from dashboard.benchmarking.client import Client
 from dashboard.benchmarking.server import serving
 from dashboard.storage.private_directory import ensure_private_directory
 
@@ -34,6 +35,8 @@ BRICK_BYTES: Final = THICK * SIDE * SIDE * 2
 TIMED_SHAPE: Final = (192, 1408, 1408)
 TIMED_CHUNKS: Final = (32, 64, 64)
 PHASES: Final = ("one", "ten", "random", "crowd", "slab")
+# Those of the first node alone.
+ALONE: Final = ("one", "crowd")
 
 METHOD: Final = """\
 Ten nodes, Redis and HAProxy with the rules of `deploy/haproxy.cfg` on one machine. All of it is real but decoding:
@@ -50,7 +53,7 @@ time, what other processors or memory far from a processor (NUMA) take, or ten m
 
 
 def ten(folder: Path, seconds: float) -> Section:
-    """Measure; each phase takes `seconds` and ten more."""
+    """Measure; one node takes `seconds` and ten more, the others have more viewers and take less."""
     kept = folder / "volumes"
     brick_s, threads = timed_brick(kept, folder)
     data = ensure_private_directory(folder / "ten")
@@ -61,23 +64,29 @@ def ten(folder: Path, seconds: float) -> Section:
     decode_time = DecodeTime(brick_s * threads / BRICK_BYTES, data)
     names = [f"n{n}" for n in range(NODES)]
     settings = {"LAMELLA_DECODE_THREADS": str(threads)}
-    with machines(names, [f"{ROOT}={data / ROOT}"], data / "nodes", decode_time, settings) as found:
+    with ExitStack() as stack:
+        with progress(f"starting {NODES} nodes"):
+            served_from = [f"{ROOT}={data / ROOT}"]
+            nodes = machines(names, served_from, data / "nodes", decode_time, settings)
+            found = stack.enter_context(nodes)
         phases = _phases(found, served, seconds)
     return section(phases, brick_s, threads)
 
 
 def _phases(found: Machines, files: dict[str, list[str]], seconds: float) -> dict[str, Phase]:
-    def play(name: str, count: int, seed: int, port: int) -> Phase:
-        plan = wandering(port, files[name], BRICKS, THICK, count, seconds, seed)
-        return watch(found, name, plan, lambda one: one.file in files[name])
+    def play(name: str, count: int, seed: int, port: int, length: float) -> Phase:
+        plan = wandering(port, files[name], BRICKS, THICK, count, length * seconds, seed)
+        with progress(NAMES[name]):
+            return watch(found, name, plan, lambda one: one.file in files[name])
 
     everybody = NODES * VIEWERS_A_NODE
-    known(found, files)
+    with progress("opening the files"):
+        known(found, files)
     phases = {}
     with found.balanced(count=1) as port:
-        phases["one"] = play("one", VIEWERS_A_NODE, 1, port)
+        phases["one"] = play("one", VIEWERS_A_NODE, 1, port, 1.0)
     with found.balanced() as port:
-        phases["ten"] = play("ten", everybody, 2, port)
+        phases["ten"] = play("ten", everybody, 2, port, 0.6)
         phases["slab"] = watch(
             found,
             "slab",
@@ -85,9 +94,9 @@ def _phases(found: Machines, files: dict[str, list[str]], seconds: float) -> dic
             lambda one: one.file in files["slab"] and one.start[0] == THICK,
         )
     with found.balanced("random") as port:
-        phases["random"] = play("random", everybody, 2, port)
+        phases["random"] = play("random", everybody, 2, port, 0.3)
     with found.balanced(count=1) as port:
-        phases["crowd"] = play("crowd", everybody, 2, port)
+        phases["crowd"] = play("crowd", everybody, 2, port, 0.3)
     return phases
 
 
@@ -102,15 +111,17 @@ def _same_slab(port: int, file: str) -> Plan:
 
 
 def known(found: Machines, files: dict[str, list[str]]) -> None:
-    """Have each node open each file, and find its window, by its first slab."""
+    """Have each node open each file that it is asked for, and find its window, by its first slab."""
 
-    def open_all(port: int) -> None:
-        with Client(port) as client:
-            for file in (one for some in files.values() for one in some):
-                assert client.status(target(file, 0, THICK, "")) == 200
+    def open_all(node: Node) -> None:
+        with node.server.client() as client:
+            for name, some in files.items():
+                if node is found.nodes[0] or name not in ALONE:
+                    for file in some:
+                        assert client.status(target(file, 0, THICK, "")) == 200
 
     with ThreadPoolExecutor(len(found.nodes)) as pool:
-        list(pool.map(open_all, [node.server.port for node in found.nodes]))
+        list(pool.map(open_all, found.nodes))
     for node in found.nodes:
         node.server.wait_until_idle()
 
@@ -154,7 +165,7 @@ def section(phases: dict[str, Phase], brick_s: float, threads: int) -> Section:
         for phase in phases.values()
         if phase.is_void
     ]
-    found.remarks.append(CANNOT)
+    found.remarks.append(CANNOT.replace("\n", " "))
     return found
 
 
@@ -213,7 +224,7 @@ def write_thin(paths: list[Path]) -> None:
     with h5py.File(paths[0], "w") as file:
         shape = (BRICKS * THICK, SIDE, SIDE)
         dataset = file.create_dataset(DATASET, shape, "u2", chunks=CHUNKS, compression="gzip")
-        dataset[:THICK, : CHUNKS[1], : CHUNKS[2]] = np.arange(np.prod(CHUNKS)).reshape(CHUNKS)
+        dataset[:THICK, : CHUNKS[1], : CHUNKS[2]] = 100 * np.arange(THICK)[:, None, None]
         _, stored = dataset.id.read_direct_chunk((0, 0, 0))
         for corner in np.ndindex(BRICKS, SIDE // CHUNKS[1], SIDE // CHUNKS[2]):
             origin = tuple(at * side for at, side in zip(corner, CHUNKS, strict=True))
