@@ -175,6 +175,8 @@ class Runner:
             anew = {"state": State.RUNNING, "done": 0, "decoded": 0, "failed": 0, "message": ""}
             begun = job.model_copy(update=anew)
             progress = _Progress(begun, job, begun, now, self._monotonic())
+            # Where others can compute it, `exchange` sees first whether it may be sent to them.
+            progress.is_sent = self._pool is not None and self._pool.capacity() > 0
             self._begun[job.person] = progress
             self._store(progress)
 
@@ -240,6 +242,7 @@ class Runner:
             return
         work = self._opened(progress)
         if self._pool is None or not work.is_portable:
+            progress.is_sent = False
             return
         progress.is_sent, is_last = True, False
         try:

@@ -194,8 +194,7 @@ def test_a_volume_is_counted_by_dask(node: Node) -> None:
         return away + here == SLABS
 
     soon(all_counted)
-    # The prefetch worker may have begun before.
-    assert away >= SLABS - 2
+    assert (away, here) == (SLABS, 0)
 
 
 def test_a_scheduler_that_is_killed_costs_no_slice_and_no_job(node: Node, dask: Dask) -> None:

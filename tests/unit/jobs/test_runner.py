@@ -106,6 +106,7 @@ class Bench:
         self.kept: dict[str, set[int]] = {}
         self.works: list[Summing] = []
         self.counts: Counter[str] = Counter()
+        self.is_portable = True
         self.pool = pool
         self.fails: dict[int, Exception] = {}
         self.runner = self.started()
@@ -123,6 +124,7 @@ class Bench:
     def _begin(self, job: Job) -> Summing:
         work = Summing(self.kept.setdefault(job.id, set()))
         work.fails = self.fails
+        work.is_portable = self.is_portable
         self.works.append(work)
         return work
 
@@ -322,3 +324,23 @@ def test_what_is_elsewhere_is_given_up_with_its_job() -> None:
     bench.runner.exchange()
     assert [flight.is_cancelled for flight in pool.flights] == [True] * 3
     assert bench.works[0].closed
+
+
+def test_what_others_can_compute_is_not_begun_here() -> None:
+    pool = Elsewhere()
+    bench = Bench(pool)
+    id_ = bench.ask()
+    assert not bench.runner.step()
+    bench.runner.exchange()
+    assert pool.sent == [0, 1, 2]
+    # But for work that stays here.
+    bench.queue.cancel(id_)
+    bench.clock.pass_(1.0)
+    bench.runner.exchange()
+    bench.is_portable = False
+    id_ = bench.ask(bins=8)
+    bench.clock.pass_(1.0)
+    bench.runner.exchange()
+    bench.run()
+    assert_done(bench.job(id_))
+    assert pool.sent == [0, 1, 2]
