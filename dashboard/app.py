@@ -78,6 +78,9 @@ def create_app(settings: Settings, services: Services | None = None) -> dash.Das
     server.wsgi_app = RequestIdMiddleware(timed, settings.proxy_peers)  # type: ignore[method-assign]
     server.extensions["lamella"] = services
     server.extensions["lamella.shedding"] = shedding(slices, ledger)
+    with server.test_request_context(f"{prefix}/healthz"):
+        # Dash prepares itself at the first request, and has no scripts for those that come at the same time.
+        server.preprocess_request()
     services.start()
     services.prestart()
     return app

@@ -151,6 +151,10 @@ class CopiedPeople(PeopleStore):
         raise Busy("The list of people is on another machine, and is changed there.")
         yield  # type: ignore[unreachable]
 
+    def revision(self) -> tuple[int, ...]:
+        """Of a copy none: it is followed by time."""
+        return ()
+
     def expire(self) -> None:
         """Have the next request ask whether the copy is current: something was changed, or is known to be new."""
         self._expired = True

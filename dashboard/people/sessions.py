@@ -24,8 +24,9 @@ from dashboard.people.store import PeopleStore
 
 log = logging.getLogger(__name__)
 
-# For this time (s) a process relies on what it has read, so that a request costs no read of the database. It is
-# also how long another process may go on to answer after a sign-out, or for somebody who was removed.
+# For this time (s) a process relies on what it has read, so that a request costs no read of the database, unless
+# the people file changes. Where that is another machine's, it is also how long this one may go on to answer after
+# a sign-out, or for somebody who was removed.
 KEPT_S: Final = 2.0
 # Sessions that a process has read lately, about 300 bytes each.
 KEPT: Final = 4096
@@ -123,8 +124,8 @@ class Sessions:
         self.provider_s = provider_s
         self._guest = guest
         self._lock = threading.Lock()
-        # Hash of the id → (time of the read, the session).
-        self._kept: LRUCache[str, tuple[float, ReadSession]] = LRUCache(KEPT)
+        # Hash of the id → (time of the read, revision of the file before it, the session).
+        self._kept: LRUCache[str, tuple[float, tuple[int, ...], ReadSession]] = LRUCache(KEPT)
 
     def begin(
         self, kind: str, person: Person, mark: str = "", network: str = "", old: str = ""
@@ -158,8 +159,9 @@ class Sessions:
             return Checked(None)
         digest, now = digest_of(session), self._clock()
         with self._lock:
-            read_at, read = self._kept.get(digest, (float("-inf"), None))
-        is_fresh = read is not None and 0.0 <= now - read_at < KEPT_S
+            read_at, then, read = self._kept.get(digest, (float("-inf"), (), None))
+        revision = self._store.revision()
+        is_fresh = read is not None and 0.0 <= now - read_at < KEPT_S and then == revision
         if read is None or not is_fresh or not self.is_current(read, now):
             read, is_fresh = self._read(session, digest, now), False
         if read is None:
@@ -171,7 +173,8 @@ class Sessions:
             return Checked(read.person)
         renewed = now - read.renewed >= RENEW_SHARE * self.idle_s and self._renew(digest, read, now)
         with self._lock:
-            self._kept[digest] = (now, read._replace(renewed=now) if renewed else read)
+            kept = read._replace(renewed=now) if renewed else read
+            self._kept[digest] = (now, revision, kept)
         return Checked(read.person, renewed)
 
     def end(self, session: str) -> Person | None:

@@ -75,6 +75,14 @@ class PeopleStore:
         with self._connected() as database, _transaction(database):
             yield database
 
+    def revision(self) -> tuple[int, ...]:
+        """Another one once something was written, by whatever process: state of the log that SQLite appends to."""
+        try:
+            info = os.stat(f"{self.path}-wal")
+        except OSError:
+            return ()
+        return info.st_ino, info.st_size, info.st_mtime_ns
+
     def close(self) -> None:
         """Close what is open; a later use opens it again."""
         with self._lock:

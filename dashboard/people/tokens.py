@@ -23,7 +23,8 @@ from dashboard.people.store import PeopleStore
 
 # By it, people and scanners of published files recognise a token.
 PREFIX: Final = "lam_"
-# For this time (s) a process relies on what it has read: so long may another one go on to answer a revoked token.
+# For this time (s) a process relies on what it has read, unless the people file changes. Where that is another
+# machine's, so long may this one go on to answer a revoked token.
 KEPT_S: Final = 2.0
 KEPT: Final = 1024
 # The time of the last use is written no more often than this (s).
@@ -55,6 +56,9 @@ class CheckedToken(NamedTuple):
     early: bool = False
 
 
+_Kept = tuple[float, tuple[int, ...], Person, Token]
+
+
 class Tokens:
     """The tokens of a people file; thread-safe. Methods raise `Busy` where it cannot be used.
 
@@ -71,8 +75,8 @@ class Tokens:
         self._clock = clock
         self._admins = admins
         self._lock = threading.Lock()
-        # Hash of the secret → (time of the read, person, token).
-        self._kept: LRUCache[str, tuple[float, Person, Token]] = LRUCache(KEPT)
+        # Hash of the secret → (time of the read, revision of the file before it, person, token).
+        self._kept: LRUCache[str, _Kept] = LRUCache(KEPT)
 
     def add(self, name: str, scopes: Collection[Scope], days: float, person: str = "") -> str:
         """The secret of a new token, which is stored nowhere; raises `BadRequest`, `NotFound`.
@@ -125,16 +129,17 @@ class Tokens:
         digest, now = _digest(secret), self._clock()
         with self._lock:
             kept = self._kept.get(digest)
-        if kept is None or not 0.0 <= now - kept[0] < KEPT_S:
+        revision = self._store.revision()
+        if kept is None or not 0.0 <= now - kept[0] < KEPT_S or kept[1] != revision:
             found = self._read(digest)
             with self._lock:
                 self._kept.pop(digest, None)
                 if found is not None:
-                    self._kept[digest] = kept = (now, *found)
+                    self._kept[digest] = kept = (now, revision, *found)
             if found is None:
                 return CheckedToken(None)
         assert kept is not None
-        _, person, token = kept
+        *_, person, token = kept
         # A clock that was set back by much does not give a token time that it did not have.
         if now < token.created - CLOCK_STEP_S:
             return CheckedToken(None, token.name, early=True)
@@ -161,10 +166,10 @@ class Tokens:
         scopes = person.scopes & token.scopes
         return Person(person.name, person.groups, scopes, token=token.name), token
 
-    def _record_use(self, digest: str, kept: tuple[float, Person, Token], now: float) -> None:
-        read_at, person, token = kept
+    def _record_use(self, digest: str, kept: _Kept, now: float) -> None:
+        read_at, revision, person, token = kept
         with self._lock:
-            self._kept[digest] = (read_at, person, token._replace(used=now))
+            self._kept[digest] = (read_at, revision, person, token._replace(used=now))
         with suppress(Busy):
             self.write_use(digest, now)
 
