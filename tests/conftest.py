@@ -40,8 +40,8 @@ for ignored in (signal.SIGHUP, signal.SIGINT):
 # Folders of tests that are one unit of work each.
 LONG = ("tests/browser/", "tests/stress/")
 
-# Folders of tests that wait for other processes, which may be in vain on a machine that is busy.
-SECOND_ATTEMPT = (*LONG, "tests/contract/")
+# Folders of tests without threads, processes or times: what fails there fails again.
+ONE_ATTEMPT = ("tests/property/",)
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -85,11 +85,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest units of work are first, so that both processes have something to do until the end.
 
-    Tests of processes have a second attempt, and the summary has the error of the first one.
+    A test has a second attempt, since waits may run out on a busy machine; the summary has the first one's error.
     """
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     for item in items:
-        if item.nodeid.startswith(SECOND_ATTEMPT):
+        if not item.nodeid.startswith(ONE_ATTEMPT):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

@@ -26,6 +26,9 @@ from dashboard.people.shared_limit import (
 )
 from dashboard.rate_limit import RateLimit
 from tests.clock import Clock
+from tests.descriptors import open_files
+
+COUNTS = "/memfd:lamella-counts"
 
 CHILD = """
 import sys
@@ -86,8 +89,9 @@ def test_names_do_not_count_for_each_other_and_old_ones_are_replaced() -> None:
 
 
 def test_limits_of_one_memory_are_apart_and_memory_is_given_back() -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files(COUNTS)
     memory = SharedMemory()
+    assert len(open_files(COUNTS)) > len(before)
     first, second = (SharedLimit(1, 60.0, memory, table, Clock()) for table in list(Table)[-2:])
     assert [first.admit("a"), first.admit("a"), second.admit("a"), second.admit("a")] == [
         1,
@@ -96,7 +100,7 @@ def test_limits_of_one_memory_are_apart_and_memory_is_given_back() -> None:
         0,
     ]
     del memory, first, second
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_files(COUNTS) == before
 
 
 def test_processes_count_together() -> None:
