@@ -1,1 +1,1 @@
-"""Several machines as one service: ten nodes told from one on two cores, and three that decode."""
+"""Several machines as one service: ten nodes beside one, on two cores, and three that decode."""

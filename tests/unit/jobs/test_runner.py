@@ -55,7 +55,7 @@ class Summing:
 
 
 class Elsewhere:
-    """Computes slabs when told to; `lost` says that nothing comes back."""
+    """Computes slabs when the test calls for it; `lost` says that nothing comes back."""
 
     def __init__(self) -> None:
         self.threads = 3
