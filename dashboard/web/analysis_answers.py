@@ -35,11 +35,10 @@ class LineProfile(TypedDict):
     voxels: list[float]
 
 
-class RegionStatistics(TypedDict):
-    """Statistics of the `n` valid voxels of a region; null without any, and for numbers beyond float64.
+class Statistics(TypedDict):
+    """Statistics of `n` valid values, null without any, and for numbers beyond float64.
 
-    `sd` is the standard deviation of the population. `area` is that of all voxels, in voxels where `area_unit` is
-    null.
+    `sd` is the standard deviation of the population; `missing` values do not count.
     """
 
     n: int
@@ -50,5 +49,14 @@ class RegionStatistics(TypedDict):
     min: int | float | None
     max: int | float | None
     sum: int | float | None
+
+
+class RegionStatistics(Statistics):
+    """Statistics of the `n` valid voxels of a region; null without any, and for numbers beyond float64.
+
+    `sd` is the standard deviation of the population. `area` is that of all voxels, in voxels where `area_unit` is
+    null.
+    """
+
     area: float
     area_unit: str | None

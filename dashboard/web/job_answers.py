@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from dashboard.export.formats import ExportFormat
 from dashboard.frames.complex_part import ComplexPart
 from dashboard.jobs.job import State
+from dashboard.web.analysis_answers import Statistics
 
 
 class Warmed(TypedDict):
@@ -63,7 +64,7 @@ class JobProgress(TypedDict):
     may_cancel: bool
 
 
-class VolumeStatistics(TypedDict):
+class VolumeStatistics(Statistics):
     """Statistics of the `n` valid values of a volume, and their histogram; null without any, and beyond float64.
 
     `sd` is the standard deviation of the population. The `median` is null of types of more than 16 bits. Bin i has
@@ -71,14 +72,6 @@ class VolumeStatistics(TypedDict):
     `missing` values do not count. `seen` is the share of voxels that were counted: 1, unless chunks are damaged.
     """
 
-    n: int
-    missing: int
-    mean: float | None
-    sd: float | None
-    median: int | float | None
-    min: int | float | None
-    max: int | float | None
-    sum: int | float | None
     counts: list[int]
     edges: list[float]
     below: int
