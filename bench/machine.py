@@ -20,6 +20,8 @@ PACKAGES = (
     "h5py",
     "hidefix",
     "pyfive",
+    "virtualizarr",
+    "zarr",
     "hdf5plugin",
     "h5grove",
     "flask",

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import PurePosixPath
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -128,6 +129,34 @@ class Pyfive:
         pass
 
 
+class Virtual:
+    """Zarr in this process, over references to the file's chunks that VirtualiZarr lists once."""
+
+    name = "VirtualiZarr"
+
+    def __init__(self, volume: Volume) -> None:
+        import zarr  # noqa: PLC0415  # as hidefix is
+        from obspec_utils.registry import ObjectStoreRegistry  # noqa: PLC0415
+        from obstore.store import LocalStore  # noqa: PLC0415
+        from virtualizarr.parsers import HDFParser  # noqa: PLC0415
+
+        self._volume = volume
+        parse = HDFParser(group=str(PurePosixPath(volume.shown.dataset).parent))
+        files = ObjectStoreRegistry({"file://": LocalStore()})
+        store = parse(url=volume.path.as_uri(), registry=files)
+        group = zarr.open_group(store, mode="r", zarr_format=3)
+        self._dataset: Any = group[PurePosixPath(volume.shown.dataset).name]
+
+    def read(self, axis: int, index: int) -> tuple[float, Values]:
+        at = _key(self._volume, axis, index)
+        began = time.perf_counter()
+        values: Values = self._dataset[at]
+        return time.perf_counter() - began, values
+
+    def rest(self) -> None:
+        pass
+
+
 class Grove:
     """h5grove's Flask server in separate processes, over one kept connection."""
 
@@ -207,16 +236,20 @@ def peers(volume: Volume, remarks: list[str]) -> Iterator[list[Side]]:
             remarks.append(f"hidefix is left out: {reason}.")
         else:
             found.append(Hidefix(volume))
-        if importlib.util.find_spec("pyfive") is None:
-            remarks.append("pyfive is left out: it is not installed.")
-        else:
+        for kind in (Pyfive, Virtual):
+            if importlib.util.find_spec(kind.name.lower()) is None:
+                remarks.append(f"{kind.name} is left out: it is not installed.")
+                continue
             try:
-                pyfive = Pyfive(volume)
-                pyfive.read(0, 0)
-            except Exception as error:  # noqa: BLE001  # what it does not support ends in many kinds
-                remarks.append(f"pyfive is left out: {error}.")
+                reader = kind(volume)
+                _, values = reader.read(0, 0)
+            except Exception as error:  # noqa: BLE001  # what they do not support ends in many kinds
+                remarks.append(f"{kind.name} is left out: {_first_line(error)}.")
+                continue
+            if np.array_equal(values, found[0].read(0, 0)[1]):
+                found.append(reader)
             else:
-                found.append(pyfive)
+                remarks.append(f"{kind.name} is left out: it reads other values than h5py.")
         if importlib.util.find_spec("h5grove") is None:
             remarks.append("h5grove is left out: it is not installed.")
         else:
@@ -270,6 +303,11 @@ def _probed(volume: Volume) -> str:
         return ""
     lines = done.stdout.strip().splitlines()
     return lines[-1] if lines else f"it ends with status {done.returncode} on this file"
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
 
 
 def _key(volume: Volume, axis: int, index: int) -> tuple[int | slice, ...]:

@@ -34,8 +34,9 @@ def cold(context: Context) -> Section:
         " slice in immediate succession, in rotating order, and have to return the same values."
         " Over HTTP: from before the request to the last byte, as `npy`, over one kept connection, without a"
         " viewer's id, so that nothing is prefetched; the next side starts when the brick is written and"
-        " the server is idle. h5py, hidefix and the server have the file open and its chunk index in memory."
-        " h5grove responds over a kept connection too, with the same numbers of processes and threads.",
+        " the server is idle. The server and all others but h5grove have the file open and its chunk index in"
+        " memory; VirtualiZarr's is read by Zarr. h5grove responds over a kept connection too, with the same"
+        " numbers of processes and threads.",
     )
     rng = volume.fresh
     axes = volume.shown.axes
@@ -56,8 +57,9 @@ def cold(context: Context) -> Section:
         )
     if "hidefix" in times:
         section.add("times as fast as hidefix", ratios(times["hidefix"], mine), floor=1)
-    if "h5grove" in times:
-        section.add("times as fast as h5grove over HTTP", ratios(times["h5grove"], mine))
+    for name, what in (("pyfive", ""), ("VirtualiZarr", " and Zarr"), ("h5grove", " over HTTP")):
+        if name in times:
+            section.add(f"times as fast as {name}{what}", ratios(times[name], mine))
     _add_times(section, times)
     return section
 
