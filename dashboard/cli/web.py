@@ -28,6 +28,7 @@ from dashboard.cli.process import (
     with_token,
 )
 from dashboard.errors import SetupError
+from dashboard.http.acceptor import ConnectionCounts
 from dashboard.http.refusal import LINE_LIMIT
 from dashboard.http.shedding import Shedding
 from dashboard.http.worker import EventWorker
@@ -92,6 +93,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
         self._ready = ready
         self._services: Services | None = None
         self.shedding: Shedding | None = None
+        self._counts = ConnectionCounts()
         super().__init__()
 
     def run(self) -> None:
@@ -125,6 +127,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "logger_class": ServerLog,
             "loglevel": "warning" if settings.log_level == "INFO" else settings.log_level.lower(),
             "proc_name": "lamella",
+            "pre_fork": self._give_share,
             "post_fork": lambda arbiter, _worker: die_with_parent(arbiter.pid),
             "post_worker_init": lambda _worker: self._report_ready(),
             "worker_exit": lambda _arbiter, _worker: self.close(),
@@ -144,6 +147,11 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
         self.shedding = server.extensions["lamella.shedding"]
         freeze_gc()
         return server
+
+    def _give_share(self, arbiter: Any, worker: EventWorker) -> None:
+        """Before a web process is forked: its share of the connections."""
+        others = (one.share for one in arbiter.WORKERS.values())
+        worker.share = self._counts.share(one.place for one in others if one is not None)
 
     def _report_ready(self) -> None:
         """In a worker, before its first request: write the number of workers that the supervisor waits for."""

@@ -7,7 +7,6 @@ slow readers stop the service. Parser, environment and response are gunicorn's.
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 import os
@@ -24,6 +23,7 @@ from typing import Any
 from gunicorn.http import wsgi
 from gunicorn.workers.base import Worker
 
+from dashboard.http.acceptor import Acceptor, Share
 from dashboard.http.connection import SEND_PROGRESS_S, Connection, State
 from dashboard.http.environment import GIVEN_UP, HAS_LEFT, PEER_ACCOUNT, READABLE_AT
 from dashboard.http.refusal import Malformed, Refusal
@@ -46,17 +46,17 @@ UNSENT_TOTAL_LIMIT = 256 * 2**20
 # Clients of a socket file count as processes of this machine, such as a proxy that names its own clients.
 SOCKET_FILE_PEER = ("127.0.0.1", 0)
 
-NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
 
 class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
     """Event loop for clients, threads for the application; `clock` gives seconds.
 
-    `connections`, `accepting` and `unsent_bytes` (of all connections) belong to the event loop. What is refused
-    while a queue stands is said by the attribute `shedding` of the gunicorn application.
+    `connections`, `acceptor` and `unsent_bytes` (of all connections) belong to the event loop. What is refused
+    while a queue stands is said by the attribute `shedding` of the gunicorn application. `share` is what this
+    process takes of the connections, where there are several.
     """
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
+    share: Share | None = None
 
     def init_process(self) -> None:
         self._watcher = Watcher()
@@ -66,7 +66,9 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         # Otherwise gunicorn looks each of the twenty settings that a request needs up in a table, by two calls.
         self.cfg.__dict__.update({name: one.get() for name, one in self.cfg.settings.items()})
         self.connections: set[Connection] = set()
-        self.accepting = False
+        self.acceptor = Acceptor(
+            self._watcher, self.sockets, self.share, self._accepted, self._close_oldest
+        )
         self._swept_at = 0.0
         self.unsent_bytes = 0
         self._tls: ssl.SSLContext | None = None
@@ -82,10 +84,13 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         # gunicorn's signal handlers write to this pipe as well.
         self._watcher.watch(self.PIPE[0], self._on_wakeup)
         self.requests.start()
-        self._start_accepting(True)
+        self._count()
+        self.acceptor.start()
         while self.alive and self.ppid == os.getppid():
             self._step()
-        self._start_accepting(False)
+        self.acceptor.stop()
+        if self.share is not None:
+            self.share.leave()
         end = self.clock() + self.cfg.graceful_timeout
         for connection in self.connections:
             if connection.state is State.IDLE:
@@ -97,24 +102,15 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         self.requests.stop()
         self._watcher.close()
 
-    def _start_accepting(self, accepting: bool) -> None:
-        if accepting == self.accepting:
-            return
-        self.accepting = accepting
-        for listener in self.sockets:
-            if accepting:
-                listener.setblocking(False)
-                self._watcher.watch(listener.fileno(), bind(self._accept, listener))
-            else:
-                self._watcher.forget(listener.fileno())
-
     # The methods below run in the event loop.
 
     def _step(self) -> None:
         """Wait for events, at most until the next sweep or look at the queue, and handle them."""
         queued = self.requests.relieve()
-        for ready in self._watcher.wait(STANDSTILL_S if queued else SWEEP_EVERY_S):
+        within_s = self.acceptor.within_s(STANDSTILL_S if queued else SWEEP_EVERY_S)
+        for ready in self._watcher.wait(within_s):
             ready()
+        self.acceptor.take()
         now = self.clock()
         if self._shedding is not None:
             overdue = bind(self._shedding.is_overdue, now)
@@ -141,19 +137,10 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             elif connection.state is not State.ANSWERING:
                 self._close(connection)
         if self.alive:
-            self._start_accepting(True)
+            self.acceptor.start()
 
-    def _accept(self, listener: Any) -> None:
-        try:
-            client, peer = listener.accept()
-        except OSError as error:
-            if error.errno in NO_DESCRIPTORS:
-                log.warning("no connection can be accepted: %s", error.strerror)
-                self._start_accepting(False)  # until the next sweep
-                self._close_oldest()
-            return
+    def _accepted(self, client: Any, peer: Any, listener: Any) -> None:
         now = self.clock()
-        client.setblocking(False)
         with suppress(OSError):  # a socket that is not TCP
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self.connections) >= self.cfg.worker_connections:
@@ -165,6 +152,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         connection = Connection(client, peer, local, now, tls)
         connection.enter(State.IDLE, now, self.cfg.keepalive if tls is None else HANDSHAKE_WITHIN_S)
         self.connections.add(connection)
+        self._count()
         connection.on_readable = bind(self._readable, connection)
         self._watch(connection)
 
@@ -179,6 +167,10 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             self._close(
                 min(idle, key=lambda one: (one.state is State.SENDING, one.served > 0, one.since))
             )
+
+    def _count(self) -> None:
+        if self.share is not None and self.alive:
+            self.share.have(len(self.connections))
 
     def _watch(self, connection: Connection) -> None:
         """Have the connection read when more arrives."""
@@ -320,6 +312,7 @@ class EventWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         if connection.state is State.SENDING:
             self.unsent_bytes -= connection.unsent_bytes
         self.connections.discard(connection)
+        self._count()
         self._watcher.forget(connection.fileno())
         connection.close()
 

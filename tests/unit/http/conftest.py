@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 
+from dashboard.http.acceptor import Share
 from dashboard.http.shedding import Shedding
 from dashboard.http.worker import EventWorker
 
@@ -126,7 +127,7 @@ class Running:
         self.worker.alive = False
         os.write(self.worker.PIPE[1], b"\0")
         for _ in range(400):
-            if not self.worker.accepting:
+            if not self.worker.acceptor.accepting:
                 break
             self.thread.join(0.05)
         # What is called from now on is called in a step of the end.
@@ -150,6 +151,7 @@ def running(
     wsgi: Any,
     listener: socket.socket | None = None,
     shedding: Shedding | None = None,
+    share: Share | None = None,
     **settings: Any,
 ) -> Iterator[Running]:
     config = Config()
@@ -161,6 +163,7 @@ def running(
     log = SimpleNamespace(close_on_exec=lambda: None)
     worker = Worker(1, os.getppid(), [listener], Application(wsgi, shedding), 30, config, log)
     worker.clock = clock
+    worker.share = share
     worker.started = threading.Event()
     thread = threading.Thread(target=worker.init_process)
     thread.start()
