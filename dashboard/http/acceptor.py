@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 # Processes that serve and, while the configuration is reloaded, those that finish.
 PLACES: Final = 64
-GIVE_WAY_S: Final = 0.005
-# Process A has too many when it has more than B by this and an eighth of B's. With less, the two would give way to
+YIELD_S: Final = 0.005
+# Process A has too many when it has more than B by this and an eighth of B's. With less, the two would wait for
 # each other while many clients connect at the same moment.
 MARGIN: Final = 4
 MARGIN_PART: Final = 8
@@ -92,7 +92,7 @@ class Acceptor:
         self._share = share
         self._accepted = accepted
         self._exhausted = exhausted
-        self._gives_way_until: float | None = None
+        self._yields_until: float | None = None
         self.accepting = False
 
     def start(self) -> None:
@@ -109,19 +109,19 @@ class Acceptor:
         if not self.accepting:
             return
         self.accepting = False
-        self._gives_way_until = None
+        self._yields_until = None
         for listener in self._listeners:
             self._watcher.forget(listener.fileno())
 
     def within_s(self, most_s: float) -> float:
         """How long the event loop may wait, at most `most_s`, until `take` has to be called."""
-        return most_s if self._gives_way_until is None else min(most_s, GIVE_WAY_S)
+        return most_s if self._yields_until is None else min(most_s, YIELD_S)
 
     def take(self) -> None:
-        """Take what no other process has taken, when this one has given way for long enough."""
-        if self._gives_way_until is None or time.monotonic() < self._gives_way_until:
+        """Take what no other process has taken, when this one has yielded for long enough."""
+        if self._yields_until is None or time.monotonic() < self._yields_until:
             return
-        self._gives_way_until = None
+        self._yields_until = None
         for listener in self._listeners:
             while self.accepting and self._accept(listener):
                 pass
@@ -130,7 +130,7 @@ class Acceptor:
 
     def _ready(self, listener: Any) -> None:
         if self._share is not None and self._share.too_many():
-            self._gives_way_until = time.monotonic() + GIVE_WAY_S
+            self._yields_until = time.monotonic() + YIELD_S
             for one in self._listeners:
                 self._watcher.forget(one.fileno())
         else:
