@@ -27,7 +27,7 @@ from dashboard.cli import lamella
 from dashboard.frames.renderer import FRAMES_VERSION
 from dashboard.frames.window import WINDOWS_VERSION
 from dashboard.people.configuration import json_schema, keys_of_configuration
-from dashboard.prefetch.plan_store import VERSION as PLANS_VERSION
+from dashboard.prefetch.viewer_plan import VERSION as PLANS_VERSION
 from dashboard.settings import PREFIX, Settings, describe
 from dashboard.sign_in_settings import SignInSettings
 from dashboard.telemetry.aggregates import Totals

@@ -11,8 +11,9 @@ from dashboard.addressing.outcomes import Purpose
 from dashboard.addressing.requester import Requester
 from dashboard.catalog.volume import Volume
 from dashboard.prefetch.plan_resolver import ResolvedPlan
-from dashboard.prefetch.plan_store import PlanStore, ViewerPlan
+from dashboard.prefetch.plan_store import PlanStore
 from dashboard.prefetch.planner import Geometry
+from dashboard.prefetch.viewer_plan import ViewerPlan
 from dashboard.prefetch.worker import (
     Worker,
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from math import inf
 
-from dashboard.storage.rows import NumberedRow
+from dashboard.storage.rows import Changes, NumberedRow
 
 
 @dataclass
@@ -75,6 +75,18 @@ class MemoryRows:
         return sorted(
             row for row in rows if row.number > number and row.key.startswith(prefixes or "")
         )
+
+    def changes(self, mark: float, newest: int, *prefixes: str) -> Changes:
+        with self._lock:
+            live = sorted(self._live().items(), key=lambda one: one[1].stored)
+            rows = [
+                row
+                for prefix in prefixes
+                for row in [
+                    (key, e.value) for key, e in live if key.startswith(prefix) and e.stored > mark
+                ][-newest:]
+            ]
+            return Changes(max((e.stored for _, e in live), default=mark), mark == 0, rows)
 
     def keys_between(self, *ranges: tuple[str, str]) -> list[str]:
         return [row.key for row in self.rows_between(*ranges)]

@@ -34,7 +34,7 @@ from cachetools import FIFOCache
 from dashboard.addressing.outcomes import Waste
 from dashboard.bulkhead import Bulkhead
 from dashboard.prefetch import planner
-from dashboard.prefetch.plan_store import ViewerPlan
+from dashboard.prefetch.viewer_plan import ViewerPlan
 
 log = logging.getLogger(__name__)
 

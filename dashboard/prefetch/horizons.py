@@ -11,8 +11,9 @@ from typing_extensions import TypedDict
 from dashboard.addressing import selection
 from dashboard.bulkhead import Bulkhead
 from dashboard.prefetch.plan_resolver import ResolvedPlan
-from dashboard.prefetch.plan_store import PlanStore, ViewerPlan
+from dashboard.prefetch.plan_store import PlanStore
 from dashboard.prefetch.residency import Ranges, Residency
+from dashboard.prefetch.viewer_plan import ViewerPlan
 from dashboard.telemetry.groups import volume_name
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.volume import Volume
 from dashboard.prefetch import planner
 from dashboard.prefetch.plan_resolver import PlanResolver
-from dashboard.prefetch.plan_store import PlanStore, ViewerPlan, planes_name
+from dashboard.prefetch.plan_store import PlanStore
+from dashboard.prefetch.viewer_plan import ViewerPlan, planes_name
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,9 @@ from dashboard.addressing.selection import Selection, Span
 from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import Volume
-from dashboard.prefetch.plan_store import MAX_PLANS, PlanStore, ViewerPlan
+from dashboard.prefetch.plan_store import MAX_PLANS, PlanStore
 from dashboard.prefetch.planner import PlannedBrick
+from dashboard.prefetch.viewer_plan import ViewerPlan
 
 log = logging.getLogger(__name__)
 

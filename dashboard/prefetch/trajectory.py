@@ -10,7 +10,7 @@ from dashboard.prefetch import planner
 from dashboard.prefetch.planner import Position
 
 if TYPE_CHECKING:
-    from dashboard.prefetch.plan_store import ViewerPlan
+    from dashboard.prefetch.viewer_plan import ViewerPlan
 
 
 def extended(

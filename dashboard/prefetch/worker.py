@@ -30,7 +30,8 @@ from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.volume import Volume
 from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.plan_resolver import ResolvedPlan
-from dashboard.prefetch.plan_store import FLIGHT_S, PlanStore, ViewerPlan
+from dashboard.prefetch.plan_store import FLIGHT_S, PlanStore
+from dashboard.prefetch.viewer_plan import ViewerPlan
 from dashboard.telemetry.ledger import Ledger
 
 log = logging.getLogger(__name__)

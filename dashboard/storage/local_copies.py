@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from cachetools import TTLCache
 
-from dashboard.storage.rows import NumberedRow, Rows, RowsUnavailable
+from dashboard.storage.rows import Changes, NumberedRow, Rows, RowsUnavailable
 
 FRESH_S: Final = 5.0
 MOST_BYTES: Final = 4 * 2**20
@@ -110,6 +110,9 @@ class LocalCopies:
 
     def rows_after(self, number: int, *prefixes: str) -> list[NumberedRow]:
         return self._shared.rows_after(number, *prefixes)
+
+    def changes(self, mark: float, newest: int, *prefixes: str) -> Changes:
+        return self._shared.changes(mark, newest, *prefixes)
 
     def keys_between(self, *ranges: tuple[str, str]) -> list[str]:
         return self._shared.keys_between(*ranges)

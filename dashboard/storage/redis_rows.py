@@ -16,7 +16,7 @@ from typing import Any, Final
 from dashboard.storage.bytes_cache import INLINE_BYTES
 from dashboard.storage.checksum import SEAL_BYTES, seal, unseal
 from dashboard.storage.redis_store import RedisStore
-from dashboard.storage.rows import NumberedRow, RowsUnavailable
+from dashboard.storage.rows import Changes, NumberedRow, RowsUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +128,25 @@ end
 return found
 """
 
+# Returns the count of writings, whether all rows are there, and the rows, the newest first.
+_CHANGES: Final = """
+local mark, newest = tonumber(ARGV[3]), tonumber(ARGV[4])
+local found, count, left = {}, tonumber(call('GET', C) or '') or 0, {}
+if count < mark then mark = 0 end
+if count > mark then
+  for _, key in ipairs(call('ZREVRANGEBYSCORE', S, '+inf', '(' .. mark)) do
+    for i = 5, #ARGV do
+      if key:sub(1, #ARGV[i]) == ARGV[i] and (left[i] or newest) > 0 then
+        local there = small(key)
+        if there then found[#found + 1] = {key, there} end
+        left[i] = (left[i] or newest) - 1
+      end
+    end
+  end
+end
+return {count, mark == 0 and 1 or 0, found}
+"""
+
 _BETWEEN: Final = """
 local found, seen = {}, {}
 for i = 3, #ARGV, 2 do
@@ -147,10 +166,11 @@ class RedisRows:
     def __init__(self, store: RedisStore, space: str) -> None:
         self._store = store
         self._prefix = PREFIX + space
-        scripts = (_SET, _DELETE, _COMPARE_AND_SET, _REPLACE, _KEYS, _NEWEST, _AFTER, _BETWEEN)
-        made = (store.script(_COMMON + source) for source in scripts)
-        self._set, self._delete, self._cas, self._replace, *lists = made
-        self._keys, self._newest, self._after, self._between = lists
+        scripts = (_SET, _DELETE, _COMPARE_AND_SET, _REPLACE)
+        lists = (_KEYS, _NEWEST, _AFTER, _BETWEEN, _CHANGES)
+        made = (store.script(_COMMON + source) for source in (*scripts, *lists))
+        self._set, self._delete, self._cas, self._replace, *others = made
+        self._keys, self._newest, self._after, self._between, self._changes = others
 
     def read(self, key: str) -> tuple[bytes, float | None] | None:
         """The value and for how long it lasts (s, None: without end); None without one. `RowsUnavailable`."""
@@ -224,7 +244,16 @@ class RedisRows:
         return sorted(_decoded(self._newest(self._prefix, _encoded(prefix), newest)))
 
     def rows_after(self, number: int, *prefixes: str) -> list[NumberedRow]:
-        return _rows(self._after(self._prefix, _MOST_BYTES, number, *map(_encoded, prefixes)))
+        return sorted(
+            _rows(self._after(self._prefix, _MOST_BYTES, number, *map(_encoded, prefixes)))
+        )
+
+    def changes(self, mark: float, newest: int, *prefixes: str) -> Changes:
+        count, are_all, found = self._changes(
+            self._prefix, _MOST_BYTES, int(mark), newest, *map(_encoded, prefixes)
+        )
+        rows = _rows([(0, key, sealed) for key, sealed in reversed(found)])
+        return Changes(count, bool(are_all), [(row.key, row.value) for row in rows])
 
     def keys_between(self, *ranges: tuple[str, str]) -> list[str]:
         found = self._keys(self._prefix, *_bounds(ranges)) if ranges else []
@@ -233,7 +262,7 @@ class RedisRows:
     def rows_between(self, *ranges: tuple[str, str]) -> list[NumberedRow]:
         if not ranges:
             return []
-        return _rows(self._between(self._prefix, _MOST_BYTES, *_bounds(ranges)))
+        return sorted(_rows(self._between(self._prefix, _MOST_BYTES, *_bounds(ranges))))
 
     def remove_expired(self) -> None:
         """Drop the names of rows that have expired; raises `RowsUnavailable`."""
@@ -298,4 +327,4 @@ def _rows(found: list[Any]) -> list[NumberedRow]:
             value = _unsealed(name, sealed)
             if value is not None:
                 rows.append(NumberedRow(int(float(number)), name, value))
-    return sorted(rows)
+    return rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # No key has a character above, so this ends the range of a prefix.
 _LAST = "\U0010ffff"
+# Rows have the time at which their writers began to wait for the database: others see them a little later.
+WRITTEN_WITHIN_S = 5.0
 # Between a read and a write of `update`, all other threads of all processes may write the row.
 _ATTEMPTS = 64
 
@@ -38,6 +40,17 @@ class NumberedRow(NamedTuple):
     number: int
     key: str
     value: bytes
+
+
+class Changes(NamedTuple):
+    """What was stored since a mark, in the order of writing, and the mark of the next call.
+
+    `are_all` says that all rows are there, as for the mark 0 and after the store was emptied.
+    """
+
+    mark: float
+    are_all: bool
+    rows: list[tuple[str, bytes]]
 
 
 class Rows(Protocol):
@@ -86,6 +99,14 @@ class Rows(Protocol):
         """The rows with a higher number, in order, without values above 32 kB; of all keys, or of these prefixes.
 
         A row that is overwritten keeps its number. The number of a removed last row may be given to the next one.
+        """
+        ...
+
+    def changes(self, mark: float, newest: int, *prefixes: str) -> Changes:
+        """The rows of these prefixes that were stored since `mark`, which is 0 or from the call before.
+
+        Of each prefix, the `newest` ones; rows that are older than the mark may be among them, and values above
+        32 kB are not. Rows that were removed are not listed.
         """
         ...
 
@@ -190,6 +211,21 @@ class DiskRows:
         column = "+key" if number > 0 else "key"
         return self._listed(column, number, [(p, p + _LAST) for p in prefixes])
 
+    def changes(self, mark: float, newest: int, *prefixes: str) -> Changes:
+        now = time.time()
+        # The clock may have been set back.
+        since = mark - WRITTEN_WITHIN_S if mark <= now else 0.0
+        rows: list[tuple[str, bytes]] = []
+        for prefix in prefixes:
+            found = self._select(
+                "SELECT rowid, key, value FROM Cache WHERE key >= ? AND key < ? AND store_time > ? AND raw = 1"
+                " AND mode = ? AND filename IS NULL AND (expire_time IS NULL OR expire_time > ?)"
+                " ORDER BY store_time DESC LIMIT ?",
+                (prefix, prefix + _LAST, since, diskcache.core.MODE_RAW, now, newest),
+            )
+            rows += [(key, value) for _, key, value in _unsealed(reversed(found))]
+        return Changes(now, since <= 0.0, rows)
+
     def keys_between(self, *ranges: tuple[str, str]) -> list[str]:
         rows = self._select(
             f"SELECT key FROM Cache WHERE ({_within('key', len(ranges))}) AND raw = 1"  # noqa: S608  # no values
@@ -211,15 +247,7 @@ class DiskRows:
             " ORDER BY rowid",
             (*chain.from_iterable(ranges), number, diskcache.core.MODE_RAW, time.time()),
         )
-        found = []
-        for rowid, key, sealed in rows:
-            if isinstance(key, str) and isinstance(sealed, bytes):
-                value = unseal(sealed)
-                if value is None:
-                    log.warning("cache row refused: its checksum does not match")
-                else:
-                    found.append(NumberedRow(int(rowid), key, value))
-        return found
+        return list(_unsealed(rows))
 
     def remove_expired(self) -> None:
         """Remove the rows that have expired; raises `RowsUnavailable`."""
@@ -257,6 +285,17 @@ class DiskRows:
             yield
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
             raise RowsUnavailable(str(error) or type(error).__name__) from error
+
+
+def _unsealed(rows: Iterable[tuple[Any, ...]]) -> Iterator[NumberedRow]:
+    """The rows of a table that match their checksums."""
+    for rowid, key, sealed in rows:
+        if isinstance(key, str) and isinstance(sealed, bytes):
+            value = unseal(sealed)
+            if value is None:
+                log.warning("cache row refused: its checksum does not match")
+            else:
+                yield NumberedRow(int(rowid), key, value)
 
 
 def open_rows(directory: Path, *, timeout_s: float = 2.0) -> DiskRows:

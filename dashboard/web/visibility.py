@@ -28,7 +28,7 @@ from dashboard.telemetry.summaries import Snapshot
 from dashboard.web import person, query
 
 if TYPE_CHECKING:
-    from dashboard.prefetch.plan_store import ViewerPlan
+    from dashboard.prefetch.viewer_plan import ViewerPlan
     from dashboard.runtime.container import Services
 
 

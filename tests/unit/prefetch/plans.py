@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.prefetch.plan_store import PlanStore, ViewerPlan
+from dashboard.prefetch.plan_store import PlanStore
 from dashboard.prefetch.planner import Geometry
+from dashboard.prefetch.viewer_plan import ViewerPlan
 
 GEOMETRY = Geometry((2160,), (68,), 1000)
 

@@ -8,8 +8,9 @@ import pytest
 
 from dashboard.addressing.outcomes import Waste
 from dashboard.prefetch.fates import GRACE_S, REVIEW_S, BrickFates
-from dashboard.prefetch.plan_store import PlanStore, ViewerPlan
+from dashboard.prefetch.plan_store import PlanStore
 from dashboard.prefetch.planner import Geometry
+from dashboard.prefetch.viewer_plan import ViewerPlan
 from tests.clock import Clock
 from tests.unit.prefetch.plans import view
 

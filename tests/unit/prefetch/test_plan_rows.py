@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.prefetch.plan_store import PLAN, VERSION, PlanStore
+from dashboard.prefetch.plan_store import PlanStore
 from dashboard.prefetch.planner import MAX_SAMPLES
+from dashboard.prefetch.viewer_plan import PREFIX, VERSION
+from dashboard.storage.bytes_cache import INLINE_BYTES
 from dashboard.storage.rows import DiskRows, RowsUnavailable
 from tests.unit.prefetch.plans import only, view, viewers
 
@@ -29,8 +31,8 @@ def row(version: int = VERSION, **changes: Any) -> bytes:
         "decode_s": 0.5,
         "last_request_at": 1_700_000_000.0,
         "trajectory": [[1_700_000_000.0, [700]]],
-        "state": "resting",
-        "bricks": [[[700], 1_700_000_000.0]],
+        "made_at": 1_700_000_000.0,
+        "budget_bytes": 8_000,
     }
     return json.dumps({"version": version, "plan": good | changes}).encode()
 
@@ -61,30 +63,30 @@ def row(version: int = VERSION, **changes: Any) -> bytes:
         row(trajectory=[[float("nan"), [1]]]),
         row(trajectory=[[1.0, [1]]] * (MAX_SAMPLES + 1)),
         row(trajectory=[[1.0]]),
-        row(bricks=[[[10**6], 1.0]]),
-        row(bricks=[[[1.5], 1.0]]),
+        row(budget_bytes=-1),
+        row(made_at="1"),
         row(brick_bytes=-1),
         row(fingerprint=[2**63]),
         row(decode_s="1"),
         row(decode_s=1e11),
         row(last_request_at=True),
-        row(state="flying"),
     ],
 )
 def test_what_others_planted_is_skipped(
     board: PlanStore, cache: DiskRows, value: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cache.set(PLAN + "eve", value)
+    cache.set(PREFIX + "eve", value)
     view(board, 700)
     assert only(board).viewer == "ann"
     board.plans()
-    assert caplog.text.count("skipped") == 1
+    # What is larger than any plan is not even read.
+    assert caplog.text.count("skipped") == (len(value) <= INLINE_BYTES)
     view(board, 800, viewer="eve")
     assert viewers(board) == ["ann", "eve"]
 
 
 def test_a_sound_row_reads_back(board: PlanStore, cache: DiskRows) -> None:
-    cache.set(PLAN + "ann", row(viewer="ann"))
+    cache.set(PREFIX + "ann", row(viewer="ann"))
     assert only(board).bricks[0].position == (700,)
 
 
@@ -106,6 +108,7 @@ def test_a_board_that_cannot_be_read_has_no_plans(
         raise RowsUnavailable("malformed")
 
     view(board, 100)
-    monkeypatch.setattr(cache, "keys_with_prefix", broken)
+    for reading in ("changes", "keys_with_prefix"):
+        monkeypatch.setattr(cache, reading, broken)
     assert board.plans() == []
     assert board.in_flight() == frozenset()

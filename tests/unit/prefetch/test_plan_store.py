@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 
 from dashboard.prefetch import planner
-from dashboard.prefetch.plan_store import (
-    FLIGHT_S,
-    MAX_PLANS,
-    PLAN,
-    PlanStore,
-)
+from dashboard.prefetch.plan_store import ALL_EVERY_S, FLIGHT_S, MAX_PLANS, PlanStore
 from dashboard.prefetch.planner import MAX_SAMPLES, REST_AFTER_S, Geometry
+from dashboard.prefetch.viewer_plan import PREFIX
 from dashboard.storage.rows import DiskRows, open_rows
 from tests.clock import Clock
 from tests.rows import MemoryRows
@@ -51,7 +47,7 @@ def test_a_new_plan_replaces_the_old_one(board: PlanStore, cache: DiskRows, cloc
     view(board, 100)
     clock.now += 0.1
     view(board, 2000)
-    assert len(cache.keys_with_prefix(PLAN)) == 1
+    assert len(cache.keys_with_prefix(PREFIX)) == 1
     assert only(board).bricks[0].position == (2000,)
 
 
@@ -203,29 +199,58 @@ def test_ids_that_a_caller_makes_up_do_not_crowd_out_a_viewer_that_moves(
     assert "zoe" in viewers(board)
 
 
-def test_a_plan_that_cannot_be_made_anew_leaves_out_that_viewer_alone(
-    board: PlanStore,
-    clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+def test_bricks_are_found_when_somebody_asks_for_them(
+    board: PlanStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of several machines, one decodes for a viewer, and all read its plan."""
+    made: list[float] = []
+    plan = planner.plan
+
+    def counted(*given: Any) -> Any:
+        made.append(given[-1])
+        return plan(*given)
+
+    monkeypatch.setattr(planner, "plan", counted)
     for index in (700, 701):
         clock.now += 0.1
         view(board, index)
-        view(board, index, viewer="eve", geometry=Geometry((2**62,), (1,), 1000))
-    plan = planner.plan
-
-    def overflow(movement: Any, geometry: Geometry, *rest: Any) -> Any:
-        if geometry.extent == (2**62,):
-            raise OverflowError("too large")
-        return plan(movement, geometry, *rest)
-
-    monkeypatch.setattr(planner, "plan", overflow)
-    assert viewers(board) == ["ann", "eve"]
+    noted_at = clock.now
+    clock.now += 0.2
+    first = only(board)
+    assert made == []
+    assert (first.state, first.bricks) == ("moving", only(board).bricks)
+    assert made == [noted_at]
     clock.now += REST_AFTER_S
-    assert viewers(board) == ["ann"]
-    assert viewers(board) == ["ann"]
-    assert caplog.text.count("was skipped") == 1
+    assert only(board).state == "resting"
+    assert made == [noted_at, clock.now]
+
+
+def test_what_was_not_written_meanwhile_is_not_read_again(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = MemoryRows(clock)
+    board, writer = (PlanStore(rows, clock=clock) for _ in range(2))
+    view(writer, 100)
+    view(writer, 100, viewer="bob")
+    assert viewers(board) == ["ann", "bob"]
+    listed: list[str] = []
+    changes = rows.changes
+
+    def reading(*asked: Any) -> Any:
+        found = changes(*asked)
+        listed.extend(key for key, _ in found.rows)
+        return found
+
+    monkeypatch.setattr(rows, "changes", reading)
+    assert viewers(board) == ["ann", "bob"]
+    assert listed == []
+    view(writer, 101, viewer="bob")
+    assert [plan.position for plan in board.plans()] == [(100,), (101,)]
+    assert listed == ["plan:bob"]
+    # A row that was removed is noticed after a while.
+    rows.delete("plan:ann")
+    clock.now += ALL_EVERY_S
+    assert viewers(board) == ["bob"]
 
 
 def test_a_viewer_that_has_paused_prefetching_has_no_plan(board: PlanStore, clock: Clock) -> None:

@@ -9,8 +9,9 @@ import pytest
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Purpose
 from dashboard.prefetch.plan_resolver import ResolvedPlan
-from dashboard.prefetch.plan_store import FLIGHT_S, ViewerPlan
-from dashboard.prefetch.planner import Geometry, PlannedBrick, PositionSample
+from dashboard.prefetch.plan_store import FLIGHT_S
+from dashboard.prefetch.planner import Geometry, Plan, PlannedBrick, PositionSample
+from dashboard.prefetch.viewer_plan import ViewerPlan
 from dashboard.prefetch.worker import (
     CACHED_TTL_S,
     DEMAND_POLL_S,
@@ -100,25 +101,29 @@ def always(
     """Each viewer's plan has any number of bricks, always due in a constant number of seconds."""
     bricks = iter(range(10_000))
 
+    def plan_of(viewer: str, seconds: float) -> ViewerPlan:
+        plan = ViewerPlan(
+            viewer=viewer,
+            file=f"{viewer}.h5",
+            dataset="/volume",
+            fingerprint=(1, 2, 3, 4),
+            selection="0,:,:",
+            plane=(1, 2),
+            geometry=Geometry((10_000 * CHUNK,), (CHUNK,), BRICK_BYTES),
+            decode_s=0.5,
+            last_request_at=world.now,
+            trajectory=(PositionSample(world.now, (0,)),),
+            made_at=world.now,
+            budget_bytes=BRICK_BYTES,
+            person=(people or {}).get(viewer, ""),
+        )
+        # In the place of what its trajectory would have it need.
+        brick = PlannedBrick((next(bricks) * CHUNK,), world.now + seconds)
+        vars(plan)["_made"] = Plan("moving", (brick,))
+        return plan
+
     def plans() -> list[ViewerPlan]:
-        return [
-            ViewerPlan(
-                viewer=viewer,
-                file=f"{viewer}.h5",
-                dataset="/volume",
-                fingerprint=(1, 2, 3, 4),
-                selection="0,:,:",
-                plane=(1, 2),
-                geometry=Geometry((10_000 * CHUNK,), (CHUNK,), BRICK_BYTES),
-                decode_s=0.5,
-                last_request_at=world.now,
-                trajectory=(PositionSample(world.now, (0,)),),
-                state="moving",
-                bricks=(PlannedBrick((next(bricks) * CHUNK,), world.now + seconds),),
-                person=(people or {}).get(viewer, ""),
-            )
-            for viewer, seconds in due.items()
-        ]
+        return [plan_of(viewer, seconds) for viewer, seconds in due.items()]
 
     monkeypatch.setattr(world.board, "plans", plans)
 

@@ -10,8 +10,8 @@ import pytest
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.prefetch.plan_resolver import ResolvedPlan
-from dashboard.prefetch.plan_store import ViewerPlan
 from dashboard.prefetch.planner import Geometry
+from dashboard.prefetch.viewer_plan import ViewerPlan
 from dashboard.prefetch.worker import (
     BUSY_S,
     CACHED_TTL_S,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.blocking import about_to_block
 from dashboard.prefetch.plan_resolver import ResolvedPlan
-from dashboard.prefetch.plan_store import ViewerPlan
+from dashboard.prefetch.viewer_plan import ViewerPlan
 from dashboard.prefetch.worker import MAX_WAITING, Worker
 from tests.prefetching import World
 

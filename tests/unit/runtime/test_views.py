@@ -19,7 +19,7 @@ import pytest
 from dashboard import errors
 from dashboard.addressing.selection import parse
 from dashboard.catalog.volume import Volume
-from dashboard.prefetch.plan_store import PLAN, ViewerPlan
+from dashboard.prefetch.viewer_plan import PREFIX, ViewerPlan
 from dashboard.runtime import activity as module
 from dashboard.runtime.container import Services
 from tests import database, files
@@ -181,7 +181,7 @@ def test_the_viewed_point_has_bricks_across_the_other_axes(
 def planned(services: Services, viewer: str, **changes: Any) -> ViewerPlan:
     """The viewer's plan for slice 3, with some fields changed, on the board as others may write it."""
     view(services, "3,:,:", viewer=viewer)
-    key = PLAN + viewer
+    key = PREFIX + viewer
     row = json.loads(services.caches.plans.get(key) or b"")
     geometry = row["plan"]["geometry"]
     geometry |= {name: changes.pop(name) for name in geometry if name in changes}
@@ -192,15 +192,11 @@ def planned(services: Services, viewer: str, **changes: Any) -> ViewerPlan:
 
 
 OTHER_GEOMETRY = [
-    {"extent": [400], "bricks": [[[399], 0.0]]},
+    {"extent": [400], "trajectory": [[0.0, [399]]]},
     {"selection": "3,3,:", "plane": [0, 1]},
     {"selection": "3,:,:", "plane": [0, 1]},
-    {
-        "extent": [24, 40],
-        "chunk": [4, 20],
-        "trajectory": [[0.0, [3, 3]]],
-        "bricks": [[[3, 3], 0.0]],
-    },
+    {"extent": [24, 40], "chunk": [4, 20], "trajectory": [[0.0, [3, 3]]]},
+    {"extent": [2**62], "chunk": [1]},
     {"selection": "300,:,:"},
     {"selection": "3,:,:,:"},
 ]

@@ -153,6 +153,19 @@ def test_planted_names_are_refused(rows: RedisRows, server: RedisServer) -> None
     assert rows.rows_after(0) == []
 
 
+def test_after_a_flush_all_rows_are_listed_again(rows: RedisRows, server: RedisServer) -> None:
+    for number in range(5):
+        rows.set(f"a:{number}", b"")
+    mark = rows.changes(0, 9, "a:").mark
+    assert rows.changes(mark, 9, "a:") == (mark, False, [])
+    server.client.flushall()
+    emptied = rows.changes(mark, 9, "a:")
+    assert (emptied.are_all, emptied.rows) == (True, [])
+    rows.set("a:new", b"1")
+    assert rows.changes(emptied.mark, 9, "a:").rows == [("a:new", b"1")]
+    assert rows.changes(mark, 9, "a:").are_all
+
+
 def test_a_flushed_store_is_empty_and_works(rows: RedisRows, server: RedisServer) -> None:
     rows.set("a", b"1")
     server.client.flushall()

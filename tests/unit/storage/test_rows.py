@@ -107,6 +107,26 @@ class RowsContract:
         assert rows.rows_after(found[1].number) == found[2:]
         assert rows.rows_after(found[2].number) == []
 
+    def test_what_was_stored_since_a_mark_is_listed(self, rows: Rows) -> None:
+        for key in ("a:1", "b:1", "c:1", "a:2", "a:3"):
+            rows.set(key, key.encode())
+        rows.set("a:1", b"again")
+        rows.set("a:gone", b"", -1.0)
+        found = rows.changes(0, 9, "a:", "c:")
+        assert found.are_all
+        of_a = [row for row in found.rows if row[0].startswith("a:")]
+        assert of_a == [("a:2", b"a:2"), ("a:3", b"a:3"), ("a:1", b"again")]
+        assert ("c:1", b"c:1") in found.rows
+        assert len(found.rows) == 4
+        assert [key for key, _ in rows.changes(0, 2, "a:").rows] == ["a:3", "a:1"]
+        assert rows.compare_and_set("c:1", b"c:1", b"new")
+        rows.set("a:4", b"")
+        later = rows.changes(found.mark, 9, "a:", "c:")
+        assert not later.are_all
+        # The last ones, behind what may be listed again.
+        assert [row for row in later.rows if row[0].startswith("a:")][-1] == ("a:4", b"")
+        assert ("c:1", b"new") in later.rows
+
     def test_rows_are_listed_by_prefixes_and_by_ranges_of_keys(self, rows: Rows) -> None:
         for key in ("b:1", "a:2", "c:1", "a:1", "b:2"):
             rows.set(key, key.encode())
