@@ -45,7 +45,8 @@ log = logging.getLogger(__name__)
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes and unlinks its own files there
 
 LOOPBACK = ("127.0.0.1", "::1")
-KEEP_ALIVE_S = 30
+# Longer than pages that nobody uses (`panels.IDLE_TICK_MS`) and nginx' upstream connections (60 s) are silent.
+KEEP_ALIVE_S = 75
 SWITCH_INTERVAL_S = 0.0005
 
 # Of one process; beyond it the connection that has been idle for longest is closed for a new one.
@@ -120,6 +121,8 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "keepalive": KEEP_ALIVE_S,
             "worker_connections": CONNECTIONS,
             "limit_request_line": LINE_LIMIT,
+            # The one that the tests are about; gunicorn takes another one where it happens to be installed.
+            "http_parser": "python",
             # Whose X-Forwarded-Proto counts; gunicorn would take others from the environment.
             "forwarded_allow_ips": ",".join((*LOOPBACK, *proxies)),
             # Otherwise a local client could set the WSGI environment with headers of these names.

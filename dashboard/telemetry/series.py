@@ -13,7 +13,7 @@ from dashboard.telemetry.distributions import BUCKET_NAMES, distributions
 from dashboard.telemetry.groups import By, GroupStats, groups_of
 from dashboard.telemetry.ledger import BRICK_WRITE, PREFETCH_LEAD, QUEUE
 from dashboard.telemetry.stages import OUTCOMES, STAGE_NAMES
-from dashboard.telemetry.summaries import StageStats, slice_stats, time_stats
+from dashboard.telemetry.summaries import StageStats, all_slices_stats, time_stats
 
 # Groups of a breakdown over time; the rest is one.
 MAX_SHOWN: Final = 32
@@ -83,7 +83,7 @@ def make_series(
         stats = [time_stats(t.stages.get(stage)) for t in totals]
         if any(stats):
             stages[stage] = _stage_series(stats)
-    perceived = _stage_series([slice_stats(t.perceived).get("all") for t in totals])
+    perceived = _stage_series([all_slices_stats(t.perceived) for t in totals])
     names = sorted({name for t in totals for name in t.counts})
     return Series(
         step_s=step_s,
@@ -99,7 +99,7 @@ def make_series(
             max(sum(t.demand.values()), painted)
             for t, painted in zip(totals, perceived.count, strict=True)
         ),
-        server=_stage_series([slice_stats(t.server).get("all") for t in totals]),
+        server=_stage_series([all_slices_stats(t.server) for t in totals]),
         resolution_s=resolution_s,
         by=by,
         groups=None if by is None else _groups(totals, by),

@@ -48,6 +48,8 @@ RECENT_VIEWERS_S: Final = 60.0
 MAX_CACHED: Final = 16
 # Time spans whose history is cached until the next compaction.
 MAX_CACHED_PAST: Final = 6
+# Spans of which the sums are in memory until the next rows are read.
+MAX_CACHED_SUMMED: Final = 4
 
 # Steps that are chosen (s): the first with which a series is short enough.
 STEPS_S: Final = (
@@ -82,6 +84,7 @@ class Stats:
         # Bounded, since windows are chosen by clients.
         self._snapshots: FIFOCache[Hashable, Snapshot] = FIFOCache(MAX_CACHED)
         self._series: FIFOCache[tuple[Span, By | None, str | None], Series] = FIFOCache(MAX_CACHED)
+        self._summed: FIFOCache[Hashable, list[Sums]] = FIFOCache(MAX_CACHED_SUMMED)
         self._past: FIFOCache[Hashable, Mapping[int, Sums]] = FIFOCache(MAX_CACHED_PAST)
         self._past_bases: frozenset[str] = frozenset()
 
@@ -201,6 +204,7 @@ class Stats:
             return False
         self._snapshots.clear()
         self._series.clear()
+        self._summed.clear()
         return True
 
     def _snapshot(self, window: float | None, by: By | None) -> Snapshot:
@@ -313,6 +317,7 @@ class Stats:
         key = (span, by, viewer)
         if key not in self._series:
             sums = self._sums(span, by if viewer is None else By.VIEWER)
+            of_all = gauge_steps(self._reader, span, sums, self._read_at) if viewer is None else {}
             totals = [one.totals for one in sums]
             if viewer is not None:
                 totals = [totals_of_viewer(one, viewer) for one in totals]
@@ -321,16 +326,21 @@ class Stats:
                 span.step,
                 span.resolution_s,
                 totals,
-                gauge_steps(self._reader, span, sums, self._read_at),
+                of_all,
                 by,
             )
         return self._series[key]
 
     def _sums(self, span: Span, by: By | None) -> list[Sums]:
         """What the rows of each step add up to; they may be shared and must not be modified."""
-        past: Mapping[int, Sums] = {}
-        if span.resolution_s > 1:
-            past = self._past_sums(*self._past_arguments(span, by, self._read_at))
+        # Rows of seconds are the same for each breakdown.
+        past = None if span.resolution_s == 1 else self._past_arguments(span, by, self._read_at)
+        if (span, past) not in self._summed:
+            self._summed[span, past] = self._add_up(span, past and self._past_sums(*past))
+        return self._summed[span, past]
+
+    def _add_up(self, span: Span, past: Mapping[int, Sums] | None) -> list[Sums]:
+        past = past or {}
         fresh: dict[int, Sums] = {}
         for second, bin_ in self._reader.bins.items():
             index = math.floor((second - span.first) / span.step)

@@ -221,11 +221,19 @@ def evicted_stats(kind: str, totals: Totals) -> EvictedStats:
 
 def slice_stats(histograms: Mapping[Outcome, Histogram]) -> dict[str, StageStats]:
     """Statistics of whole slices by outcome, and under `all` of them together."""
+    parts = {str(outcome): time_stats(histograms.get(outcome)) for outcome in OUTCOMES}
+    parts["all"] = all_slices_stats(histograms)
+    return {name: stats for name, stats in parts.items() if stats is not None}
+
+
+def all_slices_stats(histograms: Mapping[Outcome, Histogram]) -> StageStats | None:
+    """Statistics of whole slices of all outcomes together; None without any."""
+    if not histograms:
+        return None
     together = Histogram()
     for histogram in histograms.values():
         together.merge(histogram)
-    parts = [*((str(o), histograms.get(o)) for o in OUTCOMES), ("all", together)]
-    return {name: stats for name, part in parts if (stats := time_stats(part)) is not None}
+    return time_stats(together)
 
 
 def request_counts(totals: Totals) -> dict[str, dict[str, int]]:

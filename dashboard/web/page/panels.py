@@ -19,7 +19,7 @@ from dashboard.web.page.panel_help import HELP
 
 TICK_MS: Final = 2000
 # The longest period of a page that nobody uses (`assets/ui/polling.mjs`).
-IDLE_TICK_MS: Final = 30_000
+IDLE_TICK_MS: Final = 60_000
 
 # Blues and greens on the server, warm colours in the browser, so that one sees at once whose time it is. All have
 # a contrast of 3:1 with both backgrounds. Dark and light ones alternate: layers that may meet in a stack differ by

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from dashboard.addressing.outcomes import Outcome
 from dashboard.log_limit import LINES
 from dashboard.storage.rows import DiskRows, RowsUnavailable, open_rows
+from dashboard.telemetry.aggregates import Totals
 from dashboard.telemetry.compaction import ROW
+from dashboard.telemetry.groups import Demand
 from dashboard.telemetry.history import KEEP_S
 from dashboard.telemetry.ledger import Ledger
 from dashboard.telemetry.processes import PROCESS
@@ -121,6 +123,24 @@ def test_it_is_computed_once_a_second(
     clock.now += 1.0
     assert stats.snapshot(300)["demand"]["hit"] == 1
     assert len(looks) == 1
+
+
+def test_rows_are_added_up_once_for_all_viewers(
+    ledger: Ledger, stats: Stats, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for viewer in ("a", "b", "c"):
+        ledger.demand("hit", demand=Demand("f:v", "0", "0,:,:", viewer))
+        ledger.flush()
+        clock.now += 1
+    added = []
+    merge = Totals.merge
+    monkeypatch.setattr(Totals, "merge", lambda *two: (added.append(two), merge(*two)))
+    stats.series(60, 1)
+    once = len(added)
+    assert once >= 3
+    hits = {one: sum(stats.series(60, 1, one).outcomes["hit"]) for one in ("a", "b", "c")}
+    assert hits == {"a": 1, "b": 1, "c": 1}
+    assert len(added) == once
 
 
 def test_any_number_of_windows_takes_bounded_memory(stats: Stats) -> None:
