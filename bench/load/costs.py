@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Any, Final
 
 from bench.load.idle import idle_tabs
@@ -35,6 +36,8 @@ TABS: Final = 200
 IDLE_S: Final = 60.0
 PERSON: Final = "ada"
 GROUP: Final = "imaging"
+# Otherwise the server with rights would have more of them.
+ONE_PROCESS: Final = {"LAMELLA_WEB_PROCESSES": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +85,12 @@ def measure(
     write([data / "0.h5"])
     with ExitStack() as stack:
         ways = {
-            "open": stack.enter_context(_open(folder, data)),
-            "rights": stack.enter_context(_restricted(folder, data)),
+            "open": stack.enter_context(_open(folder / "open", data)),
+            "rights": stack.enter_context(_restricted(folder / "rights", data, ONE_PROCESS)),
         }
         found = {"rights": _alternating(ways, rounds)}
-        if tabs:
-            way = ways["rights"]
+    if tabs:
+        with _restricted(folder / "idle", data) as way:
             found["idle"] = idle_tabs(way.server, way.headers, tabs, seconds)
     return found
 
@@ -113,23 +116,22 @@ def _alternating(ways: dict[str, Way], rounds: int) -> dict[str, Any]:
 
 @contextmanager
 def _open(folder: Path, data: Path) -> Iterator[Way]:
-    with serving([f"{ROOT}={data}"], ensure_private_directory(folder / "open")) as server:
+    with serving([f"{ROOT}={data}"], ensure_private_directory(folder), ONE_PROCESS) as server:
         yield Way(server, {})
 
 
 @contextmanager
-def _restricted(folder: Path, data: Path) -> Iterator[Way]:
+def _restricted(
+    folder: Path, data: Path, more: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Way]:
     """A server of a root that one group may see, for a member of it, who sends an API token."""
     people = ensure_private_directory(folder / "people") / "people.sqlite"
     _run("user", "add", PERSON, "--group", GROUP, people=people, given="a long password\n")
     token = _run(
         "token", "add", "bench", "--scope", "read", "--user", PERSON, people=people
     ).strip()
-    with serving(
-        [],
-        ensure_private_directory(folder / "rights"),
-        {"LAMELLA_PEOPLE": str(people), "LAMELLA_ROOTS": f"{ROOT}={data}:{GROUP}"},
-    ) as server:
+    settings = {"LAMELLA_PEOPLE": str(people), "LAMELLA_ROOTS": f"{ROOT}={data}:{GROUP}", **more}
+    with serving([], ensure_private_directory(folder / "cache"), settings) as server:
         yield Way(server, {"Authorization": f"Bearer {token}"})
 
 

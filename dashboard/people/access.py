@@ -24,6 +24,8 @@ from dashboard.people.tokens import PREFIX, Tokens
 
 # People with shares that are known for `KEPT_S` to have the groups that were said.
 FOLLOWED: Final = 4096
+# Clients and secrets that are known for `KEPT_S` to have been right.
+RIGHT: Final = 1024
 
 WRONG_TOKEN: Final = "The token is wrong."  # noqa: S105  # a sentence
 NO_SHARE: Final = "This link is not valid any more; ask the person who sent it."
@@ -71,6 +73,8 @@ class Access:
         self._accounts_exist = (float("-inf"), False)
         self._lock = threading.Lock()
         self._followed: TTLCache[tuple[str, ...], None] = TTLCache(FOLLOWED, KEPT_S, clock)
+        # Clients and the secrets that were right: it is no guess that comes with each of many requests.
+        self._right: TTLCache[tuple[str, bytes], None] = TTLCache(RIGHT, KEPT_S, clock)
 
     @property
     def has_token(self) -> bool:
@@ -91,13 +95,26 @@ class Access:
 
     def bearer(self, secret: str, client: Client) -> Person:
         """Who sends a token along; raises `Unauthorized` and `TooManyRequests`."""
-        self._check_attempts(client)
+        attempt = client.network, digest(secret)
+        with self._lock:
+            was_right = attempt in self._right
+        if not was_right:
+            self._check_attempts(client)
+        person = self._person_of(secret, client)
+        if not was_right:
+            self.attempts.succeeded(client)
+            with self._lock:
+                self._right[attempt] = None
+        return person
+
+    def _person_of(self, secret: str, client: Client) -> Person:
+        """Whose token it is; raises `Unauthorized`."""
         if not secret.startswith(PREFIX):
-            self._check_start_token(secret, client)
-            return OPERATOR
+            if self._is_start_token(secret):
+                return OPERATOR
+            raise self._failed(client, WRONG_TOKEN, secret)
         checked = self.tokens.check(secret)
         if checked.person is not None:
-            self.attempts.succeeded(client)
             return checked.person
         if checked.expired:
             # Who has it does not guess.
@@ -122,7 +139,9 @@ class Access:
         """
         self._check_attempts(client)
         if not name:
-            self._check_start_token(secret, client)
+            if not self._is_start_token(secret):
+                raise self._failed(client, WRONG_TOKEN, secret)
+            self.attempts.succeeded(client)
             session = self.sessions.begin(TOKEN, OPERATOR, network=network, old=old)
         else:
             person, mark = self._check_password(name, secret, client)
@@ -218,10 +237,8 @@ class Access:
             self.refuse(client, "too many attempts")
             raise
 
-    def _check_start_token(self, secret: str, client: Client) -> None:
-        if self._digest is None or not hmac.compare_digest(digest(secret), self._digest):
-            raise self._failed(client, WRONG_TOKEN, secret)
-        self.attempts.succeeded(client)
+    def _is_start_token(self, secret: str) -> bool:
+        return self._digest is not None and hmac.compare_digest(digest(secret), self._digest)
 
     def _check_password(self, name: str, password: str, client: Client) -> tuple[Person, str]:
         stored = self.accounts.credentials(name) if NAME.fullmatch(name) else None

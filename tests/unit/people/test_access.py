@@ -108,6 +108,28 @@ def test_right_tokens_are_not_limited(access: Access) -> None:
         access.bearer(secret, BEARER)
 
 
+def test_a_token_that_has_just_been_right_is_no_attempt(
+    access: Access, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = access.tokens.add("script", [Scope.READ], 1)
+    checked: list[Client] = []
+    monkeypatch.setattr(access.attempts, "check", checked.append)
+    for _ in range(10):
+        access.bearer(TOKEN, BEARER)
+        access.bearer(secret, BEARER)
+    assert len(checked) == 2
+    clock.pass_(KEPT_S)
+    access.bearer(secret, BEARER)
+    access.bearer(secret, Client("192.0.2.9", Way.BEARER))
+    assert len(checked) == 4
+    access.tokens.revoke("script")
+    with pytest.raises(Unauthorized):
+        access.bearer(secret, BEARER)
+    with pytest.raises(Unauthorized):
+        access.bearer(f"{TOKEN}.", BEARER)
+    assert len(checked) == 5
+
+
 def test_beyond_the_limit_the_right_secret_is_refused_too(access: Access, clock: Clock) -> None:
     secret = access.tokens.add("script", [Scope.READ], 1)
     for number in range(FAILURES):
