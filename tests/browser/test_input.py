@@ -15,6 +15,11 @@ pytestmark = pytest.mark.browser
 
 SCAN = "?file=scan.h5&dataset=/entry/data"
 
+# The animations that go on and on.
+ANIMATED = """() => document.getAnimations()
+  .filter((animation) => animation.effect.getTiming().iterations === Infinity)
+  .map((animation) => animation.animationName)"""
+
 
 def test_a_zoomed_view_stays_zoomed_while_it_moves(viewer: Any) -> None:
     viewer.open(f"{SCAN}&axis=0&index=20&x=20,60&y=30,70")
@@ -73,6 +78,7 @@ def test_a_slow_slice_dims_the_last_one_and_can_be_given_up(viewer: Any) -> None
     viewer.open(f"{SCAN}&axis=0&index=20")
     viewer.page.keyboard.press("End")
     viewer.until(DIMMED)
+    assert viewer.page.evaluate(ANIMATED) == ["sweep"]
     assert viewer.painted[-1]["index"] == 20
     viewer.page.locator("#plot-cancel").wait_for(state="visible")
     viewer.page.click("#plot-cancel")
@@ -80,6 +86,8 @@ def test_a_slow_slice_dims_the_last_one_and_can_be_given_up(viewer: Any) -> None
     assert viewer.index == 20
     assert viewer.trace["meta"]["selection"] == "20,:,:"
     assert not viewer.page.is_visible("#plot-cancel")
+    # A page at rest draws nothing.
+    viewer.until(f"() => ({ANIMATED})().length === 0")
     viewer.errors.clear()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import time
@@ -161,9 +162,10 @@ class Viewer:
     def trace(self) -> dict[str, Any]:
         """The heatmap as Plotly has it."""
         trace: dict[str, Any] = self.page.evaluate(TRACE)
-        trace["z"] = np.array(
-            [[np.nan if v == "nan" else v for v in row] for row in trace["z"]], np.float64
-        )
+        values = np.frombuffer(base64.b64decode(trace["z"]), np.float64)
+        lengths = trace.pop("lengths")
+        assert len(set(lengths)) <= 1
+        trace["z"] = values.reshape(len(lengths), -1)
         return trace
 
     @property
