@@ -215,6 +215,7 @@ export function start(config) {
     bandwidth,
     canvas,
     panels,
+    isAwaitedBeside: () => views.isAwaited(),
     on: {
       painted: (view) => picture.onPainted(view),
       seen: (view) => viewer.onScreen(view),
@@ -320,6 +321,7 @@ export function start(config) {
     versions,
     bandwidth,
     fetchesAhead: scrubber.fetchesAhead,
+    onAnswered: scrubber.onAnsweredBeside,
     showBar: (bar) => {
       plot.setBar(bar);
       contrast.onBar();

@@ -83,6 +83,8 @@ export function createPrefetcher(fetchFrame, onFrame, has, maxInFlight, clock = 
   return {
     setQueue,
     pause,
+    /* More may be in flight than before. */
+    resume: pump,
     stop: () => setQueue([]),
     /** @param {number} index */
     isRunning: (index) => running.has(index),

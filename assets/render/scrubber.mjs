@@ -35,6 +35,7 @@ import { describeFrames, frameOf, frameQuery } from './frame-request.mjs';
  * @property {Canvas} canvas
  * @property {{onPainted: () => void}} panels
  * @property {string} viewerId
+ * @property {() => boolean} [isAwaitedBeside] Whether pictures beside this one are awaited.
  * @property {{painted: (view: View) => void, seen: (view: View) => void,
  *   failed: (error: Failure, scene: FrameScene) => void}} on
  */
@@ -73,11 +74,14 @@ export function createScrubber(
     pipeline,
     panels,
     viewerId,
+    isAwaitedBeside = () => false,
     on,
   },
 ) {
   const { state, send } = machine;
-  const prefetcher = createPrefetcher(ahead, onPrefetched, isCached, () => bandwidth.maxConcurrent(frameBytes), clock);
+  // What is asked for goes before what is fetched ahead, also where it is beside this picture.
+  const most = () => isAwaitedBeside() ? 0 : bandwidth.maxConcurrent(frameBytes);
+  const prefetcher = createPrefetcher(ahead, onPrefetched, isCached, most, clock);
   /** @type {FrameScene | null} */
   let target = null;
   let frameInFlight = false;
@@ -363,6 +367,8 @@ export function createScrubber(
     settle,
     setFetchingAhead,
     fetchesAhead: () => fetchesAhead,
+    /* No picture beside this one is awaited any more. */
+    onAnsweredBeside: prefetcher.resume,
     cancel,
     end,
     recolor,

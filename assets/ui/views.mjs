@@ -46,6 +46,7 @@ import { element } from '../render/dom.mjs';
  * @property {Bandwidth} bandwidth
  * @property {(bar: Bar | null) => void} showBar What the colour bar and the histogram are of; null for the picture.
  * @property {() => boolean} fetchesAhead Whether slices are fetched before they are requested.
+ * @property {() => void} onAnswered Called when no plane beside the main one is awaited any more.
  */
 
 /** Right and down on the screen. @type {Record<string, readonly [number, number]>} */
@@ -242,6 +243,8 @@ export function createViews(parts) {
     onView,
     /** The most px that a column of the main picture has. @param {View} view With the ranges that it shows. */
     mostOf: (view) => (isThree() && linked ? linked.mostOf(view) : Infinity),
+    /* Whether planes beside the main one are awaited. */
+    isAwaited: () => isThree() && linked !== null && linked.isBusy(),
     /** The axes of the main picture have moved. @param {PlotArea | null} area */
     onPlaced: (area) => {
       if (!isShown) return;

@@ -44,9 +44,12 @@ class Tab:
             (at, index, source) for at, index, source in self.page.evaluate("() => window.seen")
         ]
 
-    def beside(self) -> list[tuple[float, int, int]]:
-        """Slices painted beside the main picture since the last `clear`: time (ms), index, axis."""
-        return [(at, index, axis) for at, index, axis in self.page.evaluate("() => window.beside")]
+    def beside(self) -> list[tuple[float, int, int, str]]:
+        """Slices painted beside the main picture since the last `clear`: time (ms), index, axis, source."""
+        return [
+            (at, index, axis, source)
+            for at, index, axis, source in self.page.evaluate("() => window.beside")
+        ]
 
     def keys(self) -> list[float]:
         """Times (ms) of key presses since the last `clear`."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import urlencode
 
 from bench.browser.tab import Tab, chromium, script, tab
-from bench.context import Context, Volume
+from bench.browser.three import THREE, open_view, three
+from bench.context import Context
 from bench.model import Section
 from dashboard.benchmarking.server import Server
 
 # Above what is to be reached, so that the keys do not limit it.
 RATE = 40.0
 FRAME_MS = 1000 / 60
-# The point is moved so far within bricks that are cached (voxels), beyond what is fetched ahead.
-FURTHER = 5
 
 
 def views(context: Context) -> Section:
@@ -26,32 +24,22 @@ def views(context: Context) -> Section:
         f" with itself under another name. Side by side an arrow key is held at {RATE:.0f}/s over slices that were"
         " seen; a pair counts when both pictures are painted. The swipe is dragged to and fro, 60 moves a second;"
         " a frame is late when it comes more than 1.5 frames after the one before, and beside it is what"
-        " the same moves do over the page's header. The point of three views is moved along all three dimensions:"
-        f" to where nothing is cached, then {FURTHER} slices further along each, in what the server has cached by"
-        " then. Times until the last of the three pictures.",
+        f" the same moves do over the page's header. {THREE}",
     )
     volume = context.reference
-    with context.serving(f"v={volume.path}", f"w={volume.path}") as server, chromium() as browser:
-        with tab(browser) as page:
+    with chromium() as browser:
+        with (
+            context.serving(f"v={volume.path}", f"w={volume.path}") as server,
+            tab(browser) as page,
+        ):
             _compared(context, server, page, section)
-        with tab(browser) as page:
-            _three(context, server, page, section)
+        three(context, browser, section)
     return section
-
-
-def _open(server: Server, page: Tab, volume: Volume, **more: object) -> None:
-    index = volume.shown.shape[0] // 2
-    query = {"file": "v", "dataset": volume.shown.dataset, "axis": 0, "index": index} | more
-    page.page.goto(f"http://127.0.0.1:{server.port}/?{urlencode(query)}")
-    page.await_seen(index)
-    page.page.wait_for_function("() => window.beside.length > 0", timeout=60_000)
-    page.rest()
-    server.wait_until_idle()
 
 
 def _compared(context: Context, server: Server, page: Tab, section: Section) -> None:
     volume = context.reference
-    _open(server, page, volume, compare=f"w|{volume.shown.dataset}")
+    open_view(server, page, volume, compare=f"w|{volume.shown.dataset}")
     seconds = context.times(3, 2)
     rates = []
     for _ in range(context.times(2, 1)):
@@ -95,7 +83,7 @@ def _pairs(page: Tab) -> float:
     keys = page.keys()
     until = keys[-1] + 50
     main = {index for at, index, _ in page.seen() if at <= until}
-    beside = {index for at, index, _ in page.beside() if at <= until}
+    beside = {index for at, index, *_ in page.beside() if at <= until}
     return len(main & beside) / ((keys[-1] - keys[0]) / 1000)
 
 
@@ -120,54 +108,3 @@ def _dragged(page: Tab, x: float, y: float, seconds: float) -> list[float]:
     page.page.mouse.up()
     page.rest()
     return between
-
-
-def _three(context: Context, server: Server, page: Tab, section: Section) -> None:
-    volume = context.reference
-    shape = volume.shown.shape
-    _open(server, page, volume, views=3, point=",".join(str(n // 2) for n in shape))
-    thick = [volume.shown.thickness(axis) for axis in range(3)]
-    times = context.times(8, 3)
-    cold, cached = [], []
-    for turn in range(times):
-        # Each time in bricks that were not decoded.
-        place = [
-            (turn + 1) * n // (times + 2) // t * t + t // 3
-            for n, t in zip(shape, thick, strict=True)
-        ]
-        server.wait_until_idle()
-        cold.append(_point(page, place))
-        page.rest()
-        server.wait_until_idle()
-        cached.append(_point(page, [at + FURTHER for at in place]))
-        page.rest()
-    section.add(
-        "three views, point moved to where nothing is cached",
-        cold,
-        "ms",
-        floor=1000,
-        aim=500,
-        more=False,
-    )
-    section.add(
-        "three views, point moved in cached bricks", cached, "ms", floor=50, aim=34, more=False
-    )
-
-
-def _point(page: Tab, place: list[int]) -> float:
-    """Time (ms) until the pictures of all three planes through a point are painted."""
-    page.clear()
-    begun: float = page.page.evaluate(script("set-point"), place)
-    page.await_seen(place[0])
-    page.page.wait_for_function(
-        "(place) => [1, 2].every((axis) =>"
-        " window.beside.some(([, index, of]) => index === place[axis] && of === axis))",
-        arg=place,
-        timeout=60_000,
-    )
-    ends = [at for at, index, _ in page.seen() if index == place[0]][:1]
-    for axis in (1, 2):
-        ends.append(
-            next(at for at, index, of in page.beside() if (index, of) == (place[axis], axis))
-        )
-    return max(ends) - begun

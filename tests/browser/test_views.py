@@ -94,6 +94,30 @@ def test_a_click_moves_the_point_in_all_views(scan: Any) -> None:
     assert np.array_equal(planes(scan)[1][1], values[:, row, :])
 
 
+# The kinds of slices that are requested in the task that moves the point.
+SENT = """(position) => {
+  const { fetch } = window;
+  const sent = [];
+  window.fetch = (request, ...more) => {
+    const { pathname, searchParams } = new URL(request.url || request, location.href);
+    if (pathname.endsWith('/slice')) {
+      sent.push(searchParams.get('beside') ? 'beside' : searchParams.get('ahead') ? 'ahead' : 'main');
+    }
+    return fetch(request, ...more);
+  };
+  lamella.viewer.setPoint(position);
+  window.fetch = fetch;
+  return sent;
+}"""
+
+
+def test_planes_are_asked_for_in_the_task_that_moves_the_point(scan: Any) -> None:
+    planes(scan)
+    scan.until("() => lamella.scrubber.isCached(21) && lamella.scrubber.inFlight() === 0")
+    assert scan.page.evaluate(SENT, [21, 71, 31]) == ["beside", "beside"]
+    planes(scan)
+
+
 def test_keys_and_the_wheel_move_each_view(scan: Any) -> None:
     keys = scan.page.keyboard
     planes(scan)

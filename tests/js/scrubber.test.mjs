@@ -37,6 +37,7 @@ function setUp() {
   const machine = createStateMachine();
   const log = [];
   const counts = { skipped: 0, ahead: 0 };
+  const beside = { awaited: false };
   const requests = [];
   const indexOf = (query) => Number(query.selection.split(',')[0]);
   const loader = {
@@ -87,14 +88,28 @@ function setUp() {
     pipeline: { show: () => undefined },
     panels: { onPainted: () => undefined },
     viewerId: 'v',
+    isAwaitedBeside: () => beside.awaited,
     on: {
       painted: () => undefined,
       seen: (view) => log.push('seen ' + view.position[0]),
       failed: (error) => log.push('failed ' + error.message),
     },
   });
-  return { clock, machine, log, server, scrubber };
+  return { clock, machine, log, server, scrubber, beside };
 }
+
+Deno.test('nothing is fetched ahead while pictures beside are awaited', async () => {
+  const { server, scrubber, beside } = setUp();
+  scrubber.settle(viewAt(10));
+  await server.answer(11);
+  const before = server.ahead();
+  beside.awaited = true;
+  scrubber.request(viewAt(11));
+  assert.deepEqual(server.ahead(), before);
+  beside.awaited = false;
+  scrubber.onAnsweredBeside();
+  assert.ok(server.ahead().length > before.length);
+});
 
 Deno.test('a frame that is there is painted in the task that requests it', async () => {
   const { clock, log, server, scrubber } = setUp();

@@ -4,7 +4,7 @@
 import { aspectOf } from '../../model/axes.mjs';
 import { commonScales, quartersOf } from '../../model/common-scale.mjs';
 import { planeBeside } from '../../model/linked.mjs';
-import { isSamePlane, reduce } from '../../model/view.mjs';
+import { isSamePicture, isSamePlane, reduce } from '../../model/view.mjs';
 import { element } from '../../render/dom.mjs';
 import { boxOf, spaceOf } from '../../render/plot-layout.mjs';
 import { createBands } from './bands.mjs';
@@ -66,7 +66,10 @@ export function createLinked(parts) {
         return pane.paint(cells, mapping);
       },
       same: () => pane.recolor(colors.current()),
-      busy: pane.setBusy,
+      busy: (busy) => {
+        pane.setBusy(busy);
+        if (!isBusy()) parts.onAnswered();
+      },
       failed: (error) => pane.say(error.message),
       took: figures.took,
     });
@@ -87,8 +90,20 @@ export function createLinked(parts) {
       const view = planeBeside(main, place);
       if (pane.view()?.generation !== view.generation) pane.clear();
       pane.place(view, { row: main.position[view.rows], col: main.position[view.cols] }, { layout: layouts[place] });
+      ask(view);
+    }
+
+    /** @param {View} view */
+    function ask(view) {
       const pixels = pane.pixels();
       if (pixels) values.update(view, display.cellsBeside(view, pixels), requestedAt);
+    }
+
+    /** Where nothing but the point has moved, the picture lies where it did. @param {View} main */
+    function askAtOnce(main) {
+      const view = planeBeside(main, place);
+      const before = pane.view();
+      if (before && isSamePicture(before, Object.assign({}, view, { position: before.position }))) ask(view);
     }
 
     function clear() {
@@ -96,7 +111,7 @@ export function createLinked(parts) {
       pane.clear();
     }
 
-    return { pane, update, clear };
+    return { pane, update, askAtOnce, clear, isBusy: values.isBusy };
   }
 
   /* One scale for all */
@@ -159,11 +174,15 @@ export function createLinked(parts) {
     plot.fit();
   }
 
+  const isBusy = () => sides.some((side) => side.isBusy());
+
   /* The view, its colours, or the space has changed; drawn once in an animation frame. */
   function schedule() {
     if (due) return;
     due = true;
     requestedAt = clock.inputTime();
+    const now = store.current();
+    if (isOpen && now?.views === 3) sides.forEach(({ askAtOnce }) => askAtOnce(now));
     clock.nextFrame(() => {
       due = false;
       const view = store.current();
@@ -188,6 +207,7 @@ export function createLinked(parts) {
       bands.stop();
       nodes.forEach((node) => node.remove());
       sides.forEach(({ clear }) => clear());
+      parts.onAnswered();
     }
   }
 
@@ -197,5 +217,5 @@ export function createLinked(parts) {
     return sides.find(({ pane }) => pane.node.contains(active))?.pane || null;
   }
 
-  return { schedule, setOpen, focused, panes, mostOf };
+  return { schedule, setOpen, focused, panes, mostOf, isBusy };
 }

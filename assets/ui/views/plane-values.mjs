@@ -196,7 +196,7 @@ export function createPlaneValues({ api, clock, telemetry, viewerId, bandwidth }
     asked = null;
   }
 
-  return { update, clear };
+  return { update, clear, isBusy: loader.isBusy };
 }
 
 /** @param {ValuesRequest} request @param {SliceAnswer} answer @returns {Cells} */

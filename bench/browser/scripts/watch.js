@@ -1,4 +1,4 @@
-/* Records painted slices as [time (ms), index, source], those of pictures beside the main one as [time (ms), index, axis], key
+/* Records painted slices as [time (ms), index, source], those of pictures beside the main one as [time (ms), index, axis, source], key
    presses (ms), and when the picture came to rest (ms). Lamella marks its slices itself; the plain
    app's are reported by Plotly and take the time of the animation frame after drawing, as Lamella's do. */
 window.seen = [];
@@ -10,7 +10,7 @@ new PerformanceObserver((list) =>
   list.getEntries().forEach((entry) => {
     if (entry.name !== 'slice-painted') return;
     const { index, axis, source, beside } = entry.detail;
-    if (beside) window.beside.push([entry.startTime, index, axis]);
+    if (beside) window.beside.push([entry.startTime, index, axis, source]);
     else window.seen.push([entry.startTime, index, source]);
   })
 ).observe({ type: 'mark' });
