@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import Annotated, Final, NamedTuple, Protocol
 
@@ -25,6 +26,7 @@ from dashboard.catalog.description import slab_thickness
 from dashboard.catalog.volume import Volume
 from dashboard.errors import LamellaError
 from dashboard.prefetch.worker import MAX_ENTRIES, Task
+from dashboard.storage.followed_rows import FollowedRows
 from dashboard.storage.rows import Rows, RowsUnavailable
 
 log = logging.getLogger(__name__)
@@ -78,11 +80,16 @@ class AskedBrick(BaseModel):
 
 
 class AskedBricks:
-    """What other machines have asked this one for, in `rows` of its own; `clock` gives Unix time (s)."""
+    """What other machines have asked this one for, in `rows` of its own; `clock` gives Unix time (s).
+
+    One process adds, another one reads and removes.
+    """
 
     def __init__(self, rows: Rows, clock: Callable[[], float]) -> None:
         self._rows = rows
         self._clock = clock
+        self._followed = FollowedRows(rows, MOST, ASKED, clock=clock)
+        self._read: dict[str, tuple[bytes, AskedBrick]] = {}
 
     def add(self, asked: AskedBrick) -> bool:
         """Queue a brick until its deadline has passed; returns whether there was room for it."""
@@ -97,12 +104,28 @@ class AskedBricks:
 
     def waiting(self) -> list[AskedBrick]:
         """The bricks whose deadlines have not passed for long."""
-        found = (self._read(key) for key in self._keys())
-        return [asked for asked in found if asked is not None]
+        try:
+            rows = self._followed.read()
+        except RowsUnavailable as error:
+            log.debug("what other machines ask for cannot be read: %s", error)
+            return []
+        before, self._read = self._read, {}
+        for key, value in list(rows.items()):
+            known = before.get(key)
+            asked = known[1] if known is not None and known[0] == value else _asked(value)
+            if asked is None or asked.due + LATE_S <= self._clock():
+                self._remove(key)
+            else:
+                self._read[key] = value, asked
+        return [asked for _, asked in self._read.values()]
 
     def done(self, key: str) -> None:
         """A brick, by its key, need not be decoded any more."""
-        self._rows.delete(ASKED + key)
+        self._remove(ASKED + key)
+
+    def _remove(self, key: str) -> None:
+        self._rows.delete(key)
+        self._followed.forget(key)
 
     def _keys(self) -> list[str]:
         try:
@@ -111,16 +134,13 @@ class AskedBricks:
             log.debug("what other machines ask for cannot be read: %s", error)
             return []
 
-    def _read(self, key: str) -> AskedBrick | None:
-        value = self._rows.get(key)
-        if value is None:
-            return None
-        try:
-            return AskedBrick.model_validate_json(value)
-        except ValidationError as error:
-            log.warning("a brick was skipped: %.200s", error.errors(include_url=False)[0]["msg"])
-            self._rows.delete(key)
-            return None
+
+def _asked(value: bytes) -> AskedBrick | None:
+    try:
+        return AskedBrick.model_validate_json(value)
+    except ValidationError as error:
+        log.warning("a brick was skipped: %.200s", error.errors(include_url=False)[0]["msg"])
+        return None
 
 
 class Taken(Enum):
@@ -173,6 +193,7 @@ class Exchange:
         self._volume = volume
         self._sent: FIFOCache[str, _Sent] = FIFOCache(MAX_ENTRIES)
         self._paused_until = -math.inf
+        self._here: dict[str, tuple[AskedBrick, Task]] = {}
 
     def __call__(self, planned: Sequence[Task], now: float) -> list[Task]:
         """Send what is planned, the earliest deadlines first; returns what is to be decoded here."""
@@ -186,8 +207,21 @@ class Exchange:
             except OSError as error:
                 log.warning("the load balancer cannot be used, nothing is prefetched: %s", error)
                 self._paused_until = now + PAUSE_S
-        here = map(self._task, self._asked.waiting())
-        return [task for task in here if task is not None]
+        volumes: dict[tuple[str, str], Volume | None] = {}
+        before, self._here = self._here, {}
+        for asked in self._asked.waiting():
+            name = asked.file, asked.dataset
+            if name not in volumes:
+                volumes[name] = self._known(*name)
+            volume, known = volumes[name], before.get(asked.key)
+            if known is None or known[0] is not asked or known[1].volume is not volume:
+                known = None if volume is None else _with_task(volume, asked)
+            if known is None:
+                # Another state of the file, for instance.
+                self._asked.done(asked.key)
+            else:
+                self._here[asked.key] = known
+        return [task for _, task in self._here.values()]
 
     def _is_fresh(self, task: Task, now: float) -> bool:
         sent = self._sent.get(task.address.key)
@@ -197,18 +231,20 @@ class Exchange:
         """A brick is in the cache, or cannot be."""
         self._asked.done(key)
 
-    def _task(self, asked: AskedBrick) -> Task | None:
-        try:
-            volume = self._volume(asked.file, asked.dataset)
-            address = _address(volume, asked)
-        except LamellaError:
-            address = None
-        if address is None:
-            # Another state of the file, for instance.
-            self._asked.done(asked.key)
-            return None
-        purpose = Purpose.PREFETCH_MOVING if asked.moving else Purpose.PREFETCH_IDLE
-        return Task(asked.viewer, volume, address, asked.due, purpose, asked.sharer, asked.plan)
+    def _known(self, file: str, dataset: str) -> Volume | None:
+        with suppress(LamellaError):
+            return self._volume(file, dataset)
+        return None
+
+
+def _with_task(volume: Volume, asked: AskedBrick) -> tuple[AskedBrick, Task] | None:
+    """A brick with the task to decode it; None where this machine sees no such brick."""
+    address = _address(volume, asked)
+    if address is None:
+        return None
+    purpose = Purpose.PREFETCH_MOVING if asked.moving else Purpose.PREFETCH_IDLE
+    task = Task(asked.viewer, volume, address, asked.due, purpose, asked.sharer, asked.plan)
+    return asked, task
 
 
 def asked_of(task: Task) -> AskedBrick:

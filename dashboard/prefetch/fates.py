@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 # A plan that shrinks with each rest and grows with each step decides nothing.
 GRACE_S: Final = 10.0
-REVIEW_S: Final = 1.0
+REVIEW_S: Final = 2.0
 MAX_BRICKS: Final = 10_000
 
 _DEPARTURES: Final = {"jumped": Waste.JUMPED, "turned": Waste.TURNED}
@@ -86,7 +86,7 @@ class BrickFates:
                 self._undecided[key] = _Undecided(plan, key not in self._keys(plan))
 
     def review(self, plans: Sequence[ViewerPlan]) -> None:
-        """Decide what can be decided now that these are the plans; at most once a second."""
+        """Decide what can be decided now that these are the plans; at most once in `REVIEW_S`."""
         now = self.clock()
         with self._lock:
             self._plans = {plan.name: plan for plan in plans}
@@ -100,10 +100,17 @@ class BrickFates:
     def _decide(self, now: float) -> list[tuple[str, Waste]]:
         """Remove the bricks that are wasted; their keys and causes."""
         planned: dict[str, ViewerPlan] = {}
-        # Of several machines, most plans are for volumes whose bricks others decode.
-        volumes = {_volume(brick.plan) for brick in self._undecided.values()}
-        for plan in (one for one in self._plans.values() if _volume(one) in volumes):
-            planned.update(dict.fromkeys(self._undecided.keys() & self._keys(plan), plan))
+        left = dict(self._undecided.items())
+        # Most are still in the plan that they were decoded for. Of several machines, most plans are for volumes
+        # whose bricks others decode.
+        names = {brick.plan.name for brick in left.values()}
+        for of_others in (False, True):
+            volumes = {_volume(brick.plan) for brick in left.values()}
+            for name, plan in self._plans.items():
+                if (name not in names) is of_others and _volume(plan) in volumes:
+                    for key in left.keys() & self._keys(plan):
+                        planned[key] = plan
+                        del left[key]
         decided: list[tuple[str, Waste]] = []
         for key, brick in list(self._undecided.items()):
             current = self._plans.get(brick.plan.name)

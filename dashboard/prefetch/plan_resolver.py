@@ -18,11 +18,14 @@ from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import Volume
 from dashboard.prefetch.plan_store import MAX_PLANS, PlanStore
-from dashboard.prefetch.planner import PlannedBrick
+from dashboard.prefetch.planner import PlannedBrick, Position
 from dashboard.prefetch.viewer_plan import ViewerPlan
 
 log = logging.getLogger(__name__)
 
+# Planes of volumes, and positions in each, whose bricks are kept: most of a plan's were in that of the last slice.
+MAX_KEPT: Final = 32
+MAX_POSITIONS: Final = 2048
 # Share of the budget for the bricks that an idle viewer would need after changing the axis.
 OTHER_AXES_SHARE: Final = 0.5
 
@@ -53,7 +56,9 @@ class PlanResolver:
         self._bulkhead = Bulkhead(log)
         # By the plan's name. A plan store returns the same object until the plan is replaced.
         self._resolved: LRUCache[str, ResolvedPlan] = LRUCache(MAX_PLANS)
-        self._lock = threading.Lock()
+        # By the planes of a volume, and by the numbers of bricks along the other dimensions.
+        self._kept: LRUCache[object, dict[Position, list[BrickAddress]]] = LRUCache(MAX_KEPT)
+        self._lock, self._naming = threading.Lock(), threading.Lock()
 
     def resolve(self, plan: ViewerPlan) -> ResolvedPlan | None:
         """The bricks of a plan; None when it disagrees with its volume. Raises the error of the file, if any."""
@@ -98,18 +103,29 @@ class PlanResolver:
             resolved = self._resolved.get(plan.name)
         # Bricks of a growing file get other keys when it grows, with the same plan.
         if resolved is None or resolved.plan is not plan or resolved.volume.swmr_index is not None:
-            volume = next(
-                (v for v in self._metadata.known(plan.file, plan.dataset) if _is_state(v, plan)),
-                None,
-            )
+            volume = self._known(plan, resolved)
             resolved = None if volume is None else self._resolve(plan, volume)
         return frozenset() if resolved is None else resolved.keys
+
+    def _known(self, plan: ViewerPlan, before: ResolvedPlan | None) -> Volume | None:
+        """The plan's volume, that of the plan before where it is the same; None while it is not known here."""
+        if (
+            before is not None
+            and before.volume.swmr_index is None
+            and before.volume.address.dataset == plan.dataset
+            and before.volume.address.file == plan.file
+            and _is_state(before.volume, plan)
+        ):
+            return before.volume
+        known = self._metadata.known(plan.file, plan.dataset)
+        return next((volume for volume in known if _is_state(volume, plan)), None)
 
     def _resolve(self, plan: ViewerPlan, volume: Volume) -> ResolvedPlan | None:
         with self._lock:
             resolved = self._resolved.get(plan.name)
         if resolved is None or resolved.plan is not plan or resolved.volume is not volume:
-            entries = _entries(volume, plan)
+            with self._naming:
+                entries = self._entries(volume, plan)
             if entries is None:
                 return None
             keys = frozenset(brick.key for _, bricks in entries for brick in bricks)
@@ -117,6 +133,30 @@ class PlanResolver:
             with self._lock:
                 self._resolved[plan.name] = resolved
         return resolved
+
+    def _entries(self, volume: Volume, plan: ViewerPlan) -> list[Entry] | None:
+        chosen = _selected_entries(volume, plan)
+        if chosen is None:
+            return None
+        dims = sorted(chosen.fixed)
+        # Of the volume: a plan's own may be anything.
+        shape = volume.grid.brick_shape(*chosen.plane)
+        sides = [shape[dim] for dim in dims]
+        planes = (volume.address.key, *chosen.plane, chosen.row_span, chosen.col_span)
+        # Bricks of a growing file get other names with it.
+        kept = {} if volume.swmr_index is not None else self._kept.setdefault(planes, {})
+        if len(kept) > MAX_POSITIONS:
+            kept.clear()
+        entries: list[Entry] = []
+        for entry in plan.bricks:
+            numbers = tuple([at // side for at, side in zip(entry.position, sides, strict=True)])
+            bricks = kept.get(numbers)
+            if bricks is None:
+                fixed = dict(zip(dims, entry.position, strict=True))
+                items = tuple(fixed.get(dim, item) for dim, item in enumerate(chosen.items))
+                kept[numbers] = bricks = volume.bricks(Selection(items))
+            entries.append((entry, bricks))
+        return entries
 
     def _current(self, plan: ViewerPlan) -> Volume | None:
         """The plan's volume; None when its file is in another state.
@@ -145,16 +185,3 @@ def _selected_entries(volume: Volume, plan: ViewerPlan) -> Selection | None:
         grown and all(now >= then for now, then in zip(extent, plan.geometry.extent, strict=True))
     )
     return chosen if fits and chosen.plane == plan.plane else None
-
-
-def _entries(volume: Volume, plan: ViewerPlan) -> list[Entry] | None:
-    chosen = _selected_entries(volume, plan)
-    if chosen is None:
-        return None
-    dims = sorted(chosen.fixed)
-    entries: list[Entry] = []
-    for entry in plan.bricks:
-        fixed = dict(zip(dims, entry.position, strict=True))
-        items = tuple(fixed.get(dim, item) for dim, item in enumerate(chosen.items))
-        entries.append((entry, volume.bricks(Selection(items))))
-    return entries

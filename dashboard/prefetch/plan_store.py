@@ -25,6 +25,7 @@ from dashboard.prefetch import planner
 from dashboard.prefetch.planner import Geometry, Position, PositionSample
 from dashboard.prefetch.trajectory import extended
 from dashboard.prefetch.viewer_plan import PREFIX, ViewerPlan, planes_name, read, row_of
+from dashboard.storage.followed_rows import FollowedRows
 from dashboard.storage.rows import Rows, RowsUnavailable, update
 
 log = logging.getLogger(__name__)
@@ -38,8 +39,6 @@ CLOCKS_DIFFER_S: Final = 1.0
 
 # Viewer ids are chosen by clients, so only this many of the newest plans are considered.
 MAX_PLANS: Final = 256
-# Rows that were removed are noticed after this time, at the latest.
-ALL_EVERY_S: Final = 5.0
 
 
 class PlanStore:
@@ -66,10 +65,9 @@ class PlanStore:
         self._budget = budget_bytes
         self.clock = clock
         self._node = node
-        # By key, in the order of writing: values of rows, and what they say.
+        self._followed = FollowedRows(rows, MAX_PLANS, PREFIX, PAUSE, clock=self.clock)
+        # By key: values of rows, and what they say.
         self._known: dict[str, tuple[bytes, ViewerPlan | None]] = {}
-        self._paused_until: dict[str, float] = {}
-        self._mark, self._all_at = 0.0, -math.inf
         # What this process wrote last for a viewer: to read it again takes as long as to plan.
         self._written: LRUCache[str, tuple[bytes, ViewerPlan]] = LRUCache(MAX_PLANS)
         self._lock, self._reading = threading.Lock(), threading.Lock()
@@ -157,55 +155,33 @@ class PlanStore:
         """
         now = self.clock()
         with self._reading:
-            self._follow(now)
-            live = []
-            for key, (value, known) in list(self._known.items()):
-                if known is None:
-                    continue
-                if not self._is_live(known, now):
-                    if now >= known.last_request_at:
-                        del self._known[key]
-                    continue
-                plan = _as_of(known, now)
-                if plan is not known:
-                    self._known[key] = value, plan
-                if not self._is_paused(plan.viewer, now):
-                    live.append(plan)
-        return live
+            try:
+                rows = self._followed.read()
+            except RowsUnavailable as error:
+                # The worker polls several times a second.
+                if self._lines.admits("reading") is not None:
+                    log.warning("the plans cannot be read: %s", error)
+                return []
+            paused = {
+                key.removeprefix(PAUSE)
+                for key, value in rows.items()
+                if key.startswith(PAUSE) and now < _time(key, value)
+            }
+            # The newest, since a client that invents ids must not displace the viewers that move.
+            newest = [key for key in rows if key.startswith(PREFIX)][-MAX_PLANS:]
+            self._known = {key: self._as_known(key, rows[key], now) for key in newest}
+            plans = [plan for _, plan in self._known.values() if plan is not None]
+        return [plan for plan in plans if self._is_live(plan, now) and plan.viewer not in paused]
 
-    def _follow(self, now: float) -> None:
-        """Take what was written since the last call; everything, once in a while."""
-        if not 0.0 <= now - self._all_at < ALL_EVERY_S:
-            self._mark = 0.0
-        try:
-            changes = self._rows.changes(self._mark, MAX_PLANS, PREFIX, PAUSE)
-        except RowsUnavailable as error:
-            self._known, self._all_at = {}, -math.inf
-            # The worker polls several times a second.
-            if self._lines.admits("reading") is not None:
-                log.warning("the plans cannot be read: %s", error)
-            return
-        self._mark = changes.mark
-        before = self._known
-        if changes.are_all:
-            self._known, self._paused_until, self._all_at = {}, {}, now
-        for key, value in changes.rows:
-            if key.startswith(PAUSE):
-                self._paused_until[key.removeprefix(PAUSE)] = _time(key, value)
-                continue
-            known, plan = before.get(key, (None, None))
-            # The last one written is the last one here.
-            self._known.pop(key, None)
-            self._known[key] = value, plan if known == value else read(key, value)
-        # The newest, since a client that invents ids must not displace the viewers that move.
-        for key in list(self._known)[:-MAX_PLANS]:
-            del self._known[key]
+    def _as_known(self, key: str, value: bytes, now: float) -> tuple[bytes, ViewerPlan | None]:
+        """A row and its plan as of now, which is the same one until it changes."""
+        before, plan = self._known.get(key, (None, None))
+        if before != value:
+            plan = read(key, value)
+        return value, None if plan is None else _as_of(plan, now)
 
     def _is_live(self, plan: ViewerPlan, now: float) -> bool:
         return -CLOCKS_DIFFER_S <= now - plan.last_request_at < self._plan_seconds
-
-    def _is_paused(self, viewer: str, now: float) -> bool:
-        return now < self._paused_until.get(viewer, -math.inf)
 
     def is_own(self, plan: ViewerPlan) -> bool:
         """Whether this machine answered the plan's viewer last."""

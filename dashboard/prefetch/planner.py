@@ -83,7 +83,7 @@ class Geometry:
 
     def brick(self, position: Position) -> Position:
         """The number of the brick along each dimension that holds `position`."""
-        return tuple(x // c for x, c in zip(position, self.chunk, strict=True))
+        return tuple([x // c for x, c in zip(position, self.chunk, strict=True)])
 
 
 class PlannedBrick(NamedTuple):
@@ -154,6 +154,11 @@ def plan(
     for entry in sorted(found, key=lambda w: w.deadline):
         chosen.setdefault(geometry.brick(entry.position), entry)
     return Plan(state, tuple(chosen.values())[:limit])
+
+
+def horizon_s(decode_s: float) -> float:
+    """How far ahead (s) a moving viewer is planned for, whose bricks take `decode_s`."""
+    return min(HORIZON_S + 2 * max(decode_s, 0.0), MAX_HORIZON_S)
 
 
 def departure(
@@ -261,7 +266,7 @@ def _plan_direction(
     steps: Sequence[_Step], here: Position, geometry: Geometry, decode_s: float, now: float
 ) -> Iterator[PlannedBrick]:
     """Bricks that a moving viewer will need, by dimension and direction."""
-    horizon = min(HORIZON_S + 2 * max(decode_s, 0.0), MAX_HORIZON_S)
+    horizon = horizon_s(decode_s)
     for dim, chunk in enumerate(geometry.chunk):
         motion = _motion(steps, dim)
         if motion is None:

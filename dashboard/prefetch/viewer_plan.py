@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import zlib
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from dashboard.addressing.selection import MAX_RANK
+from dashboard.once import cached_property
 from dashboard.prefetch import planner
 from dashboard.prefetch.planner import (
     Geometry,

@@ -31,6 +31,7 @@ from dashboard.catalog.volume import Volume
 from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.plan_resolver import ResolvedPlan
 from dashboard.prefetch.plan_store import FLIGHT_S, PlanStore
+from dashboard.prefetch.planner import horizon_s
 from dashboard.prefetch.viewer_plan import ViewerPlan
 from dashboard.telemetry.ledger import Ledger
 
@@ -295,22 +296,26 @@ class Worker:
 
     def _missing(self, plan: ViewerPlan, now: float) -> list[Task]:
         """The bricks of a plan that are neither cached nor skipped, in the plan's order."""
-        purpose = Purpose.PREFETCH_MOVING if plan.state == "moving" else Purpose.PREFETCH_IDLE
         settled, until = self._complete.get(plan.name, (None, -math.inf))
         if settled is plan and now < until:
             return []
+        purpose = Purpose.PREFETCH_MOVING if plan.state == "moving" else Purpose.PREFETCH_IDLE
         resolved = self._resolve(plan)
+        # Of a viewer at rest, up to 64 bricks are planned, for half a minute: the last ones can be sent later.
+        ahead_s = math.inf if self._exchange is None else horizon_s(plan.decode_s)
         tasks: list[Task] = []
         if resolved is not None:
             tasks = [
                 _task(plan, resolved.volume, address, entry.deadline, purpose)
                 for entry, addresses in resolved.entries
+                if entry.deadline <= now + ahead_s
                 for address in addresses
                 if self._is_missing(address, now)
             ]
             if not tasks and plan.state == "resting":
                 tasks = self._idle_tasks(resolved, now)
-        if not tasks:
+        # What was sent elsewhere is not missing here any more.
+        if not tasks or self._exchange is not None:
             self._complete[plan.name] = plan, now + CACHED_TTL_S
         return tasks
 
@@ -319,14 +324,9 @@ class Worker:
         plan = resolved.plan
         if self._other_axis_bricks is None or now - plan.last_request_at < IDLE_BEFORE_OTHER_AXES_S:
             return []
+        due, purpose = now + IDLE_BEFORE_OTHER_AXES_S, Purpose.PREFETCH_IDLE
         return [
-            _task(
-                plan,
-                resolved.volume,
-                address,
-                now + IDLE_BEFORE_OTHER_AXES_S,
-                Purpose.PREFETCH_IDLE,
-            )
+            _task(plan, resolved.volume, address, due, purpose)
             for address in self._other_axis_bricks(resolved)
             if self._is_missing(address, now)
         ]

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from dashboard.prefetch import planner
-from dashboard.prefetch.plan_store import ALL_EVERY_S, FLIGHT_S, MAX_PLANS, PlanStore
+from dashboard.prefetch.plan_store import FLIGHT_S, MAX_PLANS, PlanStore
 from dashboard.prefetch.planner import MAX_SAMPLES, REST_AFTER_S, Geometry
 from dashboard.prefetch.viewer_plan import PREFIX
+from dashboard.storage.followed_rows import ALL_EVERY_S
 from dashboard.storage.rows import DiskRows, open_rows
 from tests.clock import Clock
 from tests.rows import MemoryRows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,7 +11,15 @@ from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Purpose
 from dashboard.prefetch.plan_resolver import ResolvedPlan
 from dashboard.prefetch.plan_store import FLIGHT_S
-from dashboard.prefetch.planner import Geometry, Plan, PlannedBrick, PositionSample
+from dashboard.prefetch.planner import (
+    BROWSE_RATE,
+    RESUME_DELAY_S,
+    Geometry,
+    Plan,
+    PlannedBrick,
+    PositionSample,
+    horizon_s,
+)
 from dashboard.prefetch.viewer_plan import ViewerPlan
 from dashboard.prefetch.worker import (
     CACHED_TTL_S,
@@ -19,6 +28,7 @@ from dashboard.prefetch.worker import (
     IDLE_POLL_S,
     MAX_STARVATION_S,
     POLL_S,
+    Task,
     Worker,
 )
 from tests.prefetching import BRICK_BYTES, CHUNK, PLANES, World
@@ -255,3 +265,34 @@ def test_a_long_rest_looks_at_the_other_axes(world: World) -> None:
     world.now += IDLE_BEFORE_OTHER_AXES_S + CACHED_TTL_S
     world.work()
     assert len(world.decoded) == count
+
+
+class Sent:
+    """Takes what is planned for other machines: the numbers of the bricks."""
+
+    def __init__(self) -> None:
+        self.bricks: set[int] = set()
+
+    def __call__(self, planned: Sequence[Task], now: float) -> list[Task]:
+        self.bricks |= {task.address.start[0] // CHUNK for task in planned}
+        return []
+
+    def done(self, key: str) -> None:
+        raise AssertionError("nothing is asked for here")
+
+
+def test_bricks_go_to_other_machines_when_they_are_due_soon(world: World) -> None:
+    sent = Sent()
+    world.worker = Worker(
+        world.board, world.resolve, world, world.ledger, exchange=sent, clock=world.clock
+    )
+    here = 14 * CHUNK + CHUNK // 2
+    world.view("ann", here)
+    farther_s = RESUME_DELAY_S + 1.5 * CHUNK / BROWSE_RATE - horizon_s(0.5)
+    assert farther_s > CHUNK / BROWSE_RATE
+    world.now += farther_s - 0.01
+    world.worker.run_once()
+    assert sent.bricks == {13, 14, 15}
+    world.now += CACHED_TTL_S
+    world.worker.run_once()
+    assert sent.bricks == {12, 13, 14, 15, 16}
