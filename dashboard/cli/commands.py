@@ -17,6 +17,7 @@ from dashboard import __version__
 from dashboard.cli.audit import audit
 from dashboard.cli.cache import cache
 from dashboard.cli.cluster import cluster
+from dashboard.cli.job import job
 from dashboard.cli.options import cache_dir_option, not_empty, rights_options, serving
 from dashboard.cli.share import share
 from dashboard.cli.token import token
@@ -278,6 +279,7 @@ lamella.add_command(share)
 lamella.add_command(audit)
 lamella.add_command(cache)
 lamella.add_command(cluster)
+lamella.add_command(job)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 from urllib3.exceptions import HTTPError
 from werkzeug.wrappers import Response
 
 from dashboard.addressing.slabs import slab_of
+from dashboard.cli.commands import lamella
 from dashboard.client import Client, ServerError, selection_text
+from dashboard.errors import SetupError
 from dashboard.runtime.container import build_services
 from tests.contract.conftest import VOLUME
 from tests.web import App, listening
@@ -68,32 +73,63 @@ def test_a_voxel_has_its_exact_value(address: str) -> None:
     assert found["index"] == [3, 39, 7]
 
 
-def test_a_volume_is_warmed(address: str, app: App) -> None:
+@pytest.fixture
+def working(app: App) -> Iterator[None]:
+    """A prefetch worker of the server."""
     worker = build_services(app.services.settings, role="worker")
     stop = threading.Event()
     thread = threading.Thread(target=worker.worker().run, args=(stop,))
     thread.start()
-    try:
-        with Client(address) as client:
-            volume = client.volume("data/volume.h5", "many")
-            warming = volume.warm(0)
-            assert warming.progress["what"] == {"axis": "0,1", "start": 0, "stop": volume.shape[0]}
-            done = warming.wait(timeout_s=60)
-            assert (done["state"], done["done"]) == ("done", done["of"])
-            assert warming.result is None
-            assert [one["id"] for one in client.jobs()] == [done["id"]]
-            warming.cancel()
-            assert client.jobs() == []
-            assert warming.refresh()["state"] == "done"
-            counting = client.volume("data/volume.h5", "volume").statistics(bins=16)
-            counting.wait(timeout_s=60)
-            assert counting.result is not None
-            assert counting.result["sum"] == int(VOLUME.sum(dtype="u8"))
-            assert len(counting.result["counts"]) == 16
-    finally:
-        stop.set()
-        thread.join()
-        worker.close()
+    yield
+    stop.set()
+    thread.join()
+    worker.close()
+
+
+@pytest.mark.usefixtures("working")
+def test_a_volume_is_warmed(address: str) -> None:
+    with Client(address) as client:
+        volume = client.volume("data/volume.h5", "many")
+        warming = volume.warm(0)
+        assert warming.progress["what"] == {"axis": "0,1", "start": 0, "stop": volume.shape[0]}
+        done = warming.wait(timeout_s=60)
+        assert (done["state"], done["done"]) == ("done", done["of"])
+        assert warming.result is None
+        assert [one["id"] for one in client.jobs()] == [done["id"]]
+        warming.cancel()
+        assert client.jobs() == []
+        assert warming.refresh()["state"] == "done"
+        counting = client.volume("data/volume.h5", "volume").statistics(bins=16)
+        counting.wait(timeout_s=60)
+        assert counting.result is not None
+        assert counting.result["sum"] == int(VOLUME.sum(dtype="u8"))
+        assert len(counting.result["counts"]) == 16
+
+
+def command(address: str, *given: str) -> str:
+    """What `lamella job` prints."""
+    done = CliRunner().invoke(lamella, ["job", "--url", address, *given], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.mark.usefixtures("working")
+def test_the_command_line_has_jobs_done(address: str, tmp_path: Path) -> None:
+    names = ("data/volume.h5", "volume")
+    counted = json.loads(command(address, "statistics", *names, "--bins", "16", "--wait"))
+    assert counted["sum"] == int(VOLUME.sum(dtype="u8"))
+    out = tmp_path / "part.npy"
+    exporting = command(address, "export", *names, "2:5,:,:").strip()
+    assert json.loads(command(address, "wait", exporting, "--out", str(out)))["name"]
+    np.testing.assert_array_equal(np.load(out), VOLUME[2:5])
+    lines = command(address, "list").splitlines()
+    assert lines[0].split()[:2] == ["id", "kind"]
+    # Other tests have had jobs done before.
+    assert [line.split()[1] for line in lines[-2:]] == ["statistics", "export"]
+    assert f"Cancelled {exporting}." in command(address, "cancel", exporting)
+    assert exporting not in command(address, "list", "--json")
+    with pytest.raises(SetupError, match="no job with this id"):
+        command(address, "cancel", exporting)
 
 
 def test_warming_that_is_cancelled_or_fails_is_an_error(address: str, app: App) -> None:
