@@ -7,8 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from flask.testing import FlaskClient
@@ -19,9 +21,16 @@ from werkzeug.test import TestResponse
 from dashboard.app import create_app
 from dashboard.runtime.container import Services
 from dashboard.settings import Settings
+from dashboard.web import modules
 from tests.services import add_up
 
 HOST = "http://127.0.0.1"
+
+# How long the end of a server in this process may take (s); of the standard library it would be 0.5.
+POLL_S = 0.01
+
+# They are the same for all applications of a run, and take as long as everything else at the start of one.
+_module_tags = cache(modules.module_tags)
 
 
 @dataclass
@@ -88,7 +97,8 @@ def running(folder: Path, *roots: Path | str, **given: Any) -> Iterator[App]:
     settings = Settings(
         data=tuple(map(str, roots)), cache_dir=folder / "cache", free_floor_bytes=0, **given
     )
-    app = create_app(settings)
+    with mock.patch.object(modules, "module_tags", _module_tags):
+        app = create_app(settings)
     services: Services = app.server.extensions["lamella"]
     try:
         yield App(app.server.test_client(), services)
@@ -100,7 +110,7 @@ def running(folder: Path, *roots: Path | str, **given: Any) -> Iterator[App]:
 def listening(application: Any) -> Iterator[str]:
     """A WSGI application at the address that is returned."""
     server = make_server("127.0.0.1", 0, application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_S,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -10,9 +10,9 @@ _OPTIONS = {"resultTypes": ["violations"]}
 _SERIOUS = ("serious", "critical")
 
 
-def assert_accessible(page: Page, state: str) -> None:
-    """Nothing serious is found on the page, which is in this state."""
-    found = _AXE.run(page, options=_OPTIONS).response["violations"]
+def assert_accessible(page: Page, state: str, part: str | None = None) -> None:
+    """Nothing serious is found on the page, which is in this state, or in one part of it (a CSS selector)."""
+    found = _AXE.run(page, context=part, options=_OPTIONS).response["violations"]
     serious = [
         f"{rule['id']} {node['target']}: {node['failureSummary']}"
         for rule in found

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, Response
 from tests.browser.viewer import Served
 from tests.nightly import mostly
 from tests.page_scripts import script
+from tests.web import POLL_S
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +44,7 @@ class Elsewhere(BaseHTTPRequestHandler):
 def elsewhere() -> Iterator[int]:
     """The port of another server on the same machine."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(POLL_S,))
         thread.start()
         yield server.server_address[1]
         server.shutdown()

@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests import conftest
 from tests.browser.samples import write_counting
 from tests.nightly import mostly
+from tests.web import POLL_S
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +40,7 @@ def notebook(html: str) -> Iterator[int]:
             """Nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(POLL_S,))
         thread.start()
         yield server.server_address[1]
         server.shutdown()

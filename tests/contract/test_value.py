@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests import files
 from tests.contract.conftest import VOLUME
@@ -98,19 +100,39 @@ EXACT: dict[str, tuple[list[Any], list[str]]] = {
 }
 
 
+STORED: dict[str, dict[str, Any]] = {
+    "contiguous": {},
+    "chunked": {"chunks": (1, 2), "compression": "gzip"},
+}
+
+
+def exact_rows(dtype: str) -> NDArray[Any]:
+    given, _ = EXACT[dtype]
+    return np.array([given, given[::-1]], dtype)
+
+
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The application over a file with a dataset of each type for each way of storing it."""
+    folder = tmp_path_factory.mktemp("exact")
+    for name, how in STORED.items():
+        rows = {dtype: (exact_rows(dtype), how) for dtype in EXACT}
+        files.write(folder / "data" / f"{name}.h5", **rows)
+    with running(folder, folder / "data") as app:
+        yield app
+
+
 @pytest.mark.parametrize("dtype", EXACT)
-@pytest.mark.parametrize("how", [{}, {"chunks": (1, 2), "compression": "gzip"}])
-def test_texts_are_exact(tmp_path: Path, dtype: str, how: dict[str, Any]) -> None:
-    given, texts = EXACT[dtype]
-    row = np.array([given, given[::-1]], dtype)
-    files.write(tmp_path / "data" / "a.h5", x=(row, how))
-    with running(tmp_path, tmp_path / "data") as app:
-        for at, text in enumerate(texts):
-            got = value(app, "data/a.h5", "x", f"0,{at}")["text"]
-            assert got == text
-            if row.dtype.kind in "fc":
-                back = row.dtype.newbyteorder("=").type(complex(got) if "j" in got else float(got))
-                assert back.tobytes() == row[0, at].astype(row.dtype.newbyteorder("=")).tobytes()
+@pytest.mark.parametrize("stored", STORED)
+def test_texts_are_exact(exact: App, dtype: str, stored: str) -> None:
+    _, texts = EXACT[dtype]
+    row = exact_rows(dtype)
+    for at, text in enumerate(texts):
+        got = value(exact, f"data/{stored}.h5", dtype, f"0,{at}")["text"]
+        assert got == text
+        if row.dtype.kind in "fc":
+            back = row.dtype.newbyteorder("=").type(complex(got) if "j" in got else float(got))
+            assert back.tobytes() == row[0, at].astype(row.dtype.newbyteorder("=")).tobytes()
 
 
 def test_an_enum_with_many_names(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests import certificates, nginx
 from tests.certificates import Certificate
+from tests.web import POLL_S
 
 pytestmark = [pytest.mark.stress, pytest.mark.timeout(300)]
 
@@ -62,7 +63,7 @@ def received() -> Iterator[tuple[int, list[dict[str, str]]]]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(POLL_S,))
         thread.start()
         yield server.server_address[1], found
         server.shutdown()

@@ -20,6 +20,7 @@ from dashboard.benchmarking.player import CONNECTIONS, TraceTarget, play
 from dashboard.benchmarking.processes import private_bytes, process_tree, wait_until_idle
 from dashboard.benchmarking.traces import Step, Trace, Viewer
 from dashboard.web.cache_status import cache_status
+from tests.web import POLL_S
 
 ADDRESS = TraceTarget(("a", "b"), "/v", lambda axis, index: f"{axis}:{index}")
 
@@ -159,7 +160,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def port() -> Iterator[int]:
     Handler.targets.clear()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(POLL_S,))
         thread.start()
         yield server.server_address[1]
         server.shutdown()
