@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-BUILT := pyproject.toml .ci/compile.py $(wildcard dashboard/*/*/*.[ch])
+BUILT := pyproject.toml .ci/compile.py $(wildcard dashboard/*/*/*.[ch] dashboard/*/*/*/*.[ch])
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 TEST_PROCESSES ?= 2

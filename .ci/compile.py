@@ -1,7 +1,7 @@
 """Compiles what is in C if there is a C compiler.
 
-Without it, gzip and LZF are decoded more slowly, standard deviations of slices take longer, and waiting for the
-interpreter lock counts as reading.
+Without it, gzip and LZF are decoded more slowly, standard deviations of slices take longer, waiting for the
+interpreter lock counts as reading, and chunks are listed more slowly.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ EXTENSIONS = {
     "dashboard.codecs.compiled._native": "dashboard/codecs/paired_inflate",
     "dashboard.decoding.timed_read._native": None,
     "dashboard.frames.integer_moments._native": None,
+    "dashboard.hdf5.worker.chunk_list._native": None,
 }
 PAIRED_INFLATE_MACHINES = ("x86_64", "AMD64")
 

@@ -21,7 +21,7 @@ SLAB = 32
 
 FULL, QUICK = (512, 704, 704), (256, 512, 512)
 FRAMES, QUICK_FRAMES = (16, 4096, 4096), (4, 4096, 4096)
-MANY = (1000, 1000, 1000)
+MANY, VERY_MANY = (1000, 1000, 1000), (2000, 2000, 2500)
 MANY_CHUNK = 10
 
 
@@ -125,16 +125,16 @@ def made(folder: Path, kind: Kind, quick: bool) -> Path:
     return _kept(path, write)
 
 
-def many_chunks(folder: Path) -> Path:
-    """A volume of a million chunks of 1,000 bytes, each of which is a few bytes in the file."""
+def many_chunks(folder: Path, shape: tuple[int, ...] = MANY) -> Path:
+    """A volume with chunks of 1,000 bytes, a million or more, each of which is a few bytes in the file."""
 
     def write(file: h5py.File) -> None:
         side = MANY_CHUNK
-        dataset = file.create_dataset(DATASET, MANY, "u1", chunks=(side,) * 3, compression="gzip")
+        dataset = file.create_dataset(DATASET, shape, "u1", chunks=(side,) * 3, compression="gzip")
         # Written directly: the filters would take minutes.
         stored = [zlib.compress(bytes([value]) * side**3, 4) for value in range(7)]
         put = dataset.id.write_direct_chunk
-        starts = (range(0, length, side) for length in MANY)
+        starts = (range(0, length, side) for length in shape)
         first, second, third = map(list, starts)
         number = 0
         for z in first:
@@ -143,7 +143,8 @@ def many_chunks(folder: Path) -> Path:
                     put((z, y, x), stored[number % len(stored)])
                     number += 1
 
-    return _kept(folder / "many-chunks.h5", write)
+    name = "many-chunks.h5" if shape == MANY else "very-many-chunks.h5"
+    return _kept(folder / name, write)
 
 
 def _kept(path: Path, write: Callable[[h5py.File], None]) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import ceil, isqrt, prod
+from mmap import mmap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ BLOCK_BYTES = 4 * 1024 * 1024
 # A brick's chunks are listed before they are read; with chunks of a few bytes that list would be larger than
 # the brick.
 MAX_BRICK_CHUNKS = 65_536
+
+# From so many chunks on, a list of them is large and takes long to be made.
+MANY_CHUNKS = 1_000_000
 
 # Chunks of one plane each are put together into bricks of at most so many bytes and planes: what a brick takes
 # besides decoding takes longer than that of one plane. The other planes are decoded behind the response.
@@ -59,7 +63,7 @@ class ChunkIndex:
     masks: NDArray[np.uint32]
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> ChunkIndex:
+    def from_bytes(cls, data: bytes | mmap) -> ChunkIndex:
         """Parse what an HDF5 worker or the cache wrote: int64, int64, int64 and uint32 arrays in sequence."""
         count, rest = divmod(len(data), 28)
         if rest:

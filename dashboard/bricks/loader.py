@@ -256,9 +256,10 @@ class BrickLoader:
                 first = awaited[0] if awaited else cause()
                 return stored, first.provenance(Outcome.COALESCED, requester)
             requester.pay(file.volume.grid.decoded_bytes(address))
-
             holder = Holder(lock, cause)
             if purpose is Purpose.DEMAND:
+                chunks = file.stored_chunks(bind(file.volume.grid.chunk_numbers, address))
+                file = file if chunks is None else stack.enter_context(chunks)
                 found = self._decode_for_demand(file, address, plane, stack, holder)
             else:
                 holder.announce()

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from dashboard.addressing.addresses import GROWING, Fingerprint, VolumeAddress, digest
 from dashboard.addressing.chunk_grid import (
     GROUP_BYTES,
+    MANY_CHUNKS,
     MAX_BRICK_CHUNKS,
     ChunkGrid,
     ChunkIndex,
@@ -187,6 +188,14 @@ def _blocks(storage: Storage, shape: tuple[int, ...], dtype: np.dtype[Any]) -> t
     if is_contiguous(storage.layout, storage.offset, no_conversion=storage.plain):
         return (*(1 for _ in shape[:-1]), min(shape[-1], CONTIGUOUS_BRICK_VOXELS))
     return pseudo_chunks(shape, dtype.itemsize)
+
+
+def has_many_chunks(summary: DatasetSummary) -> bool:
+    """Whether it takes long to add up the stored bytes of a dataset's chunks."""
+    shape, chunks = summary.shape or (), summary.chunks
+    if not chunks:
+        return False
+    return prod(ceil(n / c) for n, c in zip(shape, chunks, strict=True)) >= MANY_CHUNKS
 
 
 def chunk_fault(summary: DatasetSummary, dtype: str | None, limit: int) -> str:

@@ -21,3 +21,8 @@ def latest_key(file: str, name: str) -> str:
 def growing_key(file: str, fingerprint: Fingerprint) -> str:
     """Whether a file is open for SWMR writing at this fingerprint."""
     return digest(METADATA_VERSION, "growing", file, fingerprint.as_list())
+
+
+def stored_bytes_key(file: str, name: str, fingerprint: Fingerprint) -> str:
+    """The stored bytes of a dataset with many chunks at this fingerprint of its file."""
+    return digest(METADATA_VERSION, "stored bytes", file, name, fingerprint.as_list())

@@ -9,25 +9,35 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
+import numpy as np
 from cachetools import LRUCache
+from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
 from dashboard import errors
 from dashboard.addressing.addresses import Fingerprint, digest, file_version
 from dashboard.addressing.chunk_grid import ChunkIndex
 from dashboard.addressing.outcomes import Stage
+from dashboard.catalog.chunk_indexes import ChunkIndexes, IndexFiles
 from dashboard.catalog.description import (
     DatasetListing,
     Dependencies,
     Described,
     PublicDataset,
     chunk_fault,
+    has_many_chunks,
     public_dataset,
     volume_from,
 )
 from dashboard.catalog.encoded_listings import EncodedListings
 from dashboard.catalog.failures import FAILURE_TTL_S, FailureCache
-from dashboard.catalog.keys import METADATA_VERSION, describe_key, growing_key, latest_key
+from dashboard.catalog.keys import (
+    METADATA_VERSION,
+    describe_key,
+    growing_key,
+    latest_key,
+    stored_bytes_key,
+)
 from dashboard.catalog.metadata_cache import MetadataCache
 from dashboard.catalog.volume import Volume
 from dashboard.files.catalog import ABSENT, Catalog
@@ -36,7 +46,6 @@ from dashboard.hdf5.messages import (
     DescribeDataset,
     Failure,
     FileListing,
-    ListChunks,
     ListDatasets,
     Reply,
     Request,
@@ -48,14 +57,13 @@ from dashboard.storage.keyed_locks import ImpatientLocks
 from dashboard.storage.rows import Rows
 
 if TYPE_CHECKING:
-    from dashboard.catalog.volume_file import VolumeFile
+    from dashboard.catalog.volume_file import StoredChunks, VolumeFile
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 MAX_CACHED_VOLUMES = 256
-MAX_CACHED_INDEXES = 16
 # Lifetime of a listing that could not be completed in time (s).
 HURRIED_S = 60.0
 MAX_PATH = 2_000
@@ -70,6 +78,7 @@ _LISTING: TypeAdapter[FileListing | Failure] = TypeAdapter(
 )
 _DESCRIBED: TypeAdapter[Described | Failure] = TypeAdapter(Annotated[Described | Failure, _ORDERED])
 _FINGERPRINT = TypeAdapter(Fingerprint)
+_SIZE = TypeAdapter(int)
 
 BUSY = "This file takes long to open for the first time; try again in a moment."
 
@@ -85,6 +94,7 @@ class MetadataService:
         *,
         max_brick_bytes: int,
         max_chunk_bytes: int,
+        index_files: IndexFiles | None = None,
     ) -> None:
         self.catalog = catalog
         self.hdf5 = pool
@@ -92,12 +102,12 @@ class MetadataService:
         self._max_brick = max_brick_bytes
         self._max_chunk = max_chunk_bytes
         self._volumes: LRUCache[str, Volume] = LRUCache(MAX_CACHED_VOLUMES)
-        self._indexes: LRUCache[str, ChunkIndex] = LRUCache(MAX_CACHED_INDEXES)
         self._encoded = EncodedListings()
         self._lock = threading.Lock()
         self.cache = MetadataCache(rows)
         self.first_opens = ImpatientLocks(FIRST_OPEN_S, BUSY, most=MAX_WAITING)
         self._failures = FailureCache(rows)
+        self._indexes = ChunkIndexes(rows, index_files, self.call, self.first_opens)
 
     def datasets(self, file: str) -> list[PublicDataset]:
         """All datasets of a file, in the shape of `/api/v1/datasets`."""
@@ -174,37 +184,13 @@ class MetadataService:
 
     def index(self, file: VolumeFile) -> ChunkIndex:
         """The chunk index of a volume."""
-        volume = file.volume
-        if volume.swmr_index is not None:
-            return volume.swmr_index
-        key = digest(METADATA_VERSION, "index", volume.address.key)
-        known = self._index_known(key)
-        if known is not None:
-            return known
-        # Fifty viewers that open one volume share one listing of its chunks.
-        with self.first_opens.locked(f"chunks of {volume.address.file}"):
-            return self._index_known(key) or self._index_made(file, key)
+        return self._indexes.of(file)
 
-    def _index_known(self, key: str) -> ChunkIndex | None:
-        with self._lock:
-            return self._indexes.get(key)
-
-    def _index_made(self, file: VolumeFile, key: str) -> ChunkIndex:
-        raw = self._rows.get(key)
-        index: ChunkIndex | None = None
-        if isinstance(raw, bytes):
-            try:
-                index = ChunkIndex.from_bytes(raw)
-            except ValueError:
-                log.warning("cached chunk index has the wrong length; listed again")
-        if index is None:
-            raw = self._listed(file.source, file.volume.path_in_file)
-            file.ensure_unchanged()
-            index = ChunkIndex.from_bytes(raw)
-            self._rows.set(key, raw)
-        with self._lock:
-            self._indexes[key] = index
-        return index
+    def stored_chunks(
+        self, file: VolumeFile, numbers: Callable[[], NDArray[np.int64]]
+    ) -> StoredChunks | None:
+        """As `ChunkIndexes.stored`."""
+        return self._indexes.stored(file, numbers)
 
     def ensure_only_grew(self, volume: Volume) -> None:
         """Raise `Changed` unless the file, whose fingerprint is another one, only grew."""
@@ -240,12 +226,6 @@ class MetadataService:
                 raise errors.Changed(f"{file!r} changed; open it again.")
             return self.call(request, source)[0]
 
-    @meter(Stage.READ)
-    def _listed(self, source: SourceFile, inner: str) -> bytes:
-        """The chunk index of a dataset as serialised by the HDF5 worker."""
-        # A million chunks take libhdf5 a few seconds to list.
-        return self.call(ListChunks(inner), source, inner, seconds=60.0)[1]
-
     def cached_or_failed(
         self, file: str, key: str, kind: TypeAdapter[T | Failure], make: Callable[[], T]
     ) -> T:
@@ -272,7 +252,7 @@ class MetadataService:
             file,
             self._listing_key(file, path, fingerprint),
             _LISTING,
-            lambda: self.asked(file, fingerprint, ListDatasets()),
+            lambda: self._listed(file, fingerprint),
         )
         if listing.swmr:
             self._record_growing(file, fingerprint)
@@ -285,6 +265,14 @@ class MetadataService:
         version = file_version(fingerprint, listing.swmr)
         found = DatasetListing(shown, listing.complete, version, listing.default)
         return found, not (linked or listing.swmr or listing.hurried)
+
+    def _listed(self, file: str, fingerprint: Fingerprint) -> FileListing:
+        listing = self.asked(file, fingerprint, ListDatasets())
+        for summary in listing.datasets:
+            if has_many_chunks(summary) and not (summary.linked or listing.swmr):
+                key = stored_bytes_key(file, summary.dataset, fingerprint)
+                self.cache.set(key, _SIZE, summary.stored_bytes)
+        return listing
 
     def _listing_key(self, file: str, path: Path, fingerprint: Fingerprint) -> str:
         reach = self.catalog.reach_digest(path)
@@ -317,7 +305,7 @@ class MetadataService:
         if described.is_growing:
             self._record_growing(file, fingerprint)
             with self.catalog.source(file) as opened:
-                growing = ChunkIndex.from_bytes(self._listed(opened, unpack(storage.inner)))
+                growing = self._indexes.listed(opened, unpack(storage.inner))
         self._record_described(file, name, fingerprint)
         return volume_from(described, file, name, fingerprint, self._max_brick, growing)
 
@@ -344,7 +332,8 @@ class MetadataService:
         self._rows.set(growing_key(file, fingerprint), b"1")
 
     def _describe(self, file: str, name: str, fingerprint: Fingerprint) -> Described:
-        record = self.asked(file, fingerprint, DescribeDataset(name))
+        known = self.cache.get(stored_bytes_key(file, name, fingerprint), _SIZE)
+        record = self.asked(file, fingerprint, DescribeDataset(name, known))
         storage = record.storage
         if storage is None:
             return Described(record)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import Fingerprint
 from dashboard.addressing.chunk_grid import ChunkIndex
@@ -24,6 +27,11 @@ class VolumeMetadata(Protocol):
 
     def index(self, file: VolumeFile) -> ChunkIndex:
         """The chunk index of a volume."""
+
+    def stored_chunks(
+        self, file: VolumeFile, numbers: Callable[[], NDArray[np.int64]]
+    ) -> StoredChunks | None:
+        """As `VolumeFile.stored_chunks`."""
 
     def ensure_only_grew(self, volume: Volume) -> None:
         """Raise `Changed` unless the file, whose fingerprint is another one, only grew."""
@@ -104,6 +112,19 @@ class VolumeFile:
         """The chunk index of the volume."""
         return self._metadata.index(self)
 
+    def stored_chunks(self, numbers: Callable[[], NDArray[np.int64]]) -> StoredChunks | None:
+        """The file with the chunks of these grid numbers alone, where a list of all would take long; else None."""
+        return self._metadata.stored_chunks(self, numbers)
+
+    def with_chunks(
+        self, index: ChunkIndex, fd: int, then: Callable[[], None] = lambda: None
+    ) -> StoredChunks:
+        """The same open file with the chunks of an index, which lie in the file `fd`, that is closed with it.
+
+        `then` is called once it is closed.
+        """
+        return StoredChunks(self._metadata, self.volume, self.source.duplicate(), index, fd, then)
+
     def ask(
         self,
         request: Request[Reply],
@@ -121,7 +142,7 @@ class VolumeFile:
 
         A file that only grew is unchanged if the volume's chunks are where they were.
         """
-        fd = self.fd
+        fd = self.source.fd
         with _machine_faults():
             now = Fingerprint.of(os.fstat(fd))
         self._verify(now)
@@ -141,6 +162,48 @@ class VolumeFile:
             if main != volume.fingerprint:
                 return False
         return catalog.holds(volume.dependencies)
+
+
+class StoredChunks(VolumeFile):
+    """A volume's file of which some chunks alone are known; their stored bytes lie in memory.
+
+    `index` has their offsets in the file `fd`, which is closed with this one.
+    """
+
+    def __init__(
+        self,
+        metadata: VolumeMetadata,
+        volume: Volume,
+        source: SourceFile,
+        index: ChunkIndex,
+        fd: int,
+        then: Callable[[], None],
+    ) -> None:
+        super().__init__(metadata, volume, source)
+        self._index = index
+        self._fd = fd
+        self._then = then
+
+    def close(self) -> None:
+        super().close()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            self._then()
+
+    @property
+    def fd(self) -> int:
+        return self._fd
+
+    def duplicate(self) -> VolumeFile:
+        with _machine_faults():
+            return self.with_chunks(self._index, os.dup(self._fd))
+
+    def index(self) -> ChunkIndex:
+        return self._index
+
+    def stored_chunks(self, numbers: Callable[[], NDArray[np.int64]]) -> StoredChunks | None:
+        return None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial as bind
 from itertools import chain
@@ -38,7 +38,12 @@ from dashboard.decoding.chunk_reader import (
 )
 from dashboard.decoding.decode_pool import DecodePool
 from dashboard.decoding.progressive import Box, ProgressiveBrick, chunk_box, in_dataset_order
-from dashboard.decoding.sampling import sample_planes, sample_size, sample_step
+from dashboard.decoding.sampling import (
+    sample_numbers,
+    sample_planes,
+    sample_size,
+    sample_step,
+)
 from dashboard.decoding.sinks import Sink
 from dashboard.decoding.time_limit import TimeLimit, TooSlow
 from dashboard.meter import count_bytes, reattribute
@@ -161,11 +166,25 @@ class Decoder(BandReader):
         not verified.
         """
         volume = file.volume
-        stored = len(file.index().numbers)
-        if not stored:
-            return np.array([volume.fill], volume.memory_dtype)
-        count = min(sample_size(volume.grid), stored)
-        chosen = np.sort(np.random.default_rng(seed).choice(stored, count, replace=False))
+        numbers = sample_numbers(volume.grid, seed)
+        chunks = None if numbers is None else file.stored_chunks(lambda: numbers)
+        with chunks or nullcontext(file) as source:
+            return self._sampled(source, seed, numbers)
+
+    def _sampled(
+        self, file: VolumeFile, seed: int, numbers: NDArray[np.int64] | None
+    ) -> NDArray[Any]:
+        """The sample of the stored ones among the chunks `numbers`, or of those that `seed` chooses."""
+        volume, index = file.volume, file.index()
+        chosen = np.empty(0, np.int64) if numbers is None else index.find(numbers)
+        chosen = chosen[chosen >= 0]
+        if not len(chosen):
+            stored = len(index.numbers)
+            if not stored:
+                return np.array([volume.fill], volume.memory_dtype)
+            count = min(sample_size(volume.grid), stored)
+            chosen = np.sort(np.random.default_rng(seed).choice(stored, count, replace=False))
+        count = len(chosen)
         planes = sample_planes(volume.grid, count)
         with self.reading(file) as reader:
             if planes < volume.grid.chunks[0] and partial_decoder(volume) is not None:

@@ -7,7 +7,7 @@ from math import ceil, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.addressing.chunk_grid import ChunkGrid
+from dashboard.addressing.chunk_grid import MANY_CHUNKS, ChunkGrid
 
 # Enough chunks for stable percentiles, few enough to be decoded within about 100 ms.
 SAMPLE_CHUNKS = 48
@@ -25,6 +25,17 @@ Box = tuple[tuple[int, ...], tuple[int, ...]]
 def sample_size(grid: ChunkGrid) -> int:
     """The number of chunks in a sample."""
     return max(1, min(SAMPLE_CHUNKS, SAMPLE_BYTES // max(grid.chunk_bytes, 1)))
+
+
+def sample_numbers(grid: ChunkGrid, seed: int) -> NDArray[np.int64] | None:
+    """The chunks of a sample of a volume with many of them, in order, whether stored or not; None for other ones.
+
+    So they are chosen without a list of the stored ones.
+    """
+    total = prod(grid.counts)
+    if total < MANY_CHUNKS:
+        return None
+    return np.unique(np.random.default_rng(seed).integers(total, size=sample_size(grid)))
 
 
 def sample_planes(grid: ChunkGrid, count: int) -> int:

@@ -31,7 +31,7 @@ PERCENTILES = (1.0, 99.0)
 # Share of values from which on the largest one would be an end of the window.
 FREQUENT = 0.01
 # Version of the windows in the metadata cache; to be raised when they are computed differently.
-WINDOWS_VERSION = "7"
+WINDOWS_VERSION = "8"
 MAX_CACHED = 256
 SEED = 20_260_101
 

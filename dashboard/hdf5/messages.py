@@ -205,12 +205,13 @@ class ListDatasets(Request[FileListing]):
 
 @dataclass(frozen=True)
 class DescribeDataset(Request[DatasetRecord]):
-    """One dataset."""
+    """One dataset, whose stored bytes may be known: with millions of chunks they take long to be added up."""
 
     op = "describe"
     reply = DatasetRecord
 
     dataset: str
+    stored_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -242,12 +243,25 @@ class ReadRows(Request[RowWindow]):
 
 @dataclass(frozen=True)
 class ListChunks(Request[ChunkCount]):
-    """The chunk index of a dataset; see `read.chunk_index` for the body."""
+    """The chunk index of a dataset as the body, or in the file that is sent along: see `read.chunk_index`."""
 
     op = "index"
     reply = ChunkCount
 
     dataset: str
+    to_file: bool = False
+
+
+@dataclass(frozen=True)
+class ReadStored(Request[Values]):
+    """The stored bytes, `limit` at most, of chunks by grid number, into the file: see `read.stored_chunks`."""
+
+    op = "stored"
+    reply = Values
+
+    dataset: str
+    numbers: Sequence[int]
+    limit: int
 
 
 @dataclass(frozen=True)
@@ -314,7 +328,7 @@ class Envelope:
     """The fields of the request `op`, the file, the roots, the time limit (s), and objects not to be opened.
 
     An object is given by the inode of its file, its address in that, and the reason. The descriptors of the file's
-    folder, of the file and, for a brick, of the output are sent along.
+    folder, of the file and, for a brick or stored chunks, of the output are sent along.
     """
 
     op: str
@@ -335,7 +349,7 @@ class Ready:
 REQUESTS: Mapping[str, type[Request[Any]]] = {
     kind.op: kind
     for kind in (
-        ListDatasets, DescribeDataset, DescribeNode, ReadRows, ListChunks, ReadBrick, ReadBoxes, SampleBoxes,
-        MakeCutOut,
+        ListDatasets, DescribeDataset, DescribeNode, ReadRows, ListChunks, ReadStored, ReadBrick, ReadBoxes,
+        SampleBoxes, MakeCutOut,
     )
 }  # fmt: skip

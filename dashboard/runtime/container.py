@@ -239,7 +239,9 @@ def maintenance_of(engine: Engine) -> Maintenance:
     tasks.add("Counting the traffic of disks", DiskTraffic(engine.ledger.count).count)
     tasks.add("Closing bricks that are no longer used", engine.bricks.open_handles.evict_idle)
     tasks.add("Sweeping the brick cache", engine.bricks.sweep, SWEEP_EVERY_S)
-    tasks.add("Sweeping the frame cache", bind(caches.frames.remove_orphans, 60.0), SWEEP_EVERY_S)
+    for name, cache in (("frame cache", caches.frames), ("metadata", caches.metadata.cache)):
+        # A list of chunks is written for a minute at most.
+        tasks.add(f"Sweeping the {name}", bind(cache.remove_orphans, 120.0), SWEEP_EVERY_S)
     tasks.add(
         "Removing stale locks", bind(remove_stale_locks, caches.locks, LOCKS_OLD_S), SWEEP_EVERY_S
     )

@@ -14,6 +14,7 @@ from dashboard.bricks.history import BrickHistory
 from dashboard.bricks.loader import BrickLoader
 from dashboard.bricks.store import BrickStore
 from dashboard.bricks.throughput import DecodeThroughput
+from dashboard.catalog.chunk_indexes import IndexFiles
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.nodes import Nodes
 from dashboard.decoding.brick_readers import BrickReaders
@@ -146,6 +147,7 @@ def build_engine(
         shared.facts,
         max_brick_bytes=int(settings.max_brick_bytes),
         max_chunk_bytes=int(settings.max_chunk_bytes),
+        index_files=IndexFiles(caches.metadata.cache, locks),
     )
     plans = PlanStore(
         shared.plans,

@@ -38,6 +38,7 @@ OPERATIONS: dict[str, Callable[[Any, Job], tuple[object, bytes]]] = {
     "node": node.describe_node,
     "rows": rows.read_rows,
     "index": read.chunk_index,
+    "stored": read.stored_chunks,
     "brick": read.brick,
     "boxes": read.boxes,
     "sample": read.sample,

@@ -76,7 +76,7 @@ def describe_one(request: DescribeDataset, job: Job) -> tuple[DatasetRecord, byt
             return DatasetRecord(_unknown(request.dataset, refused.message, linked=True), None), b""
         if not isinstance(found, h5py.Dataset):
             raise ObjectRefused(f"{request.dataset!r} is a group, not a dataset.", "not_found")
-        return _record(tree, request.dataset, found), b""
+        return _record(tree, request.dataset, found, request.stored_bytes), b""
 
 
 def _unknown(path: str, reason: str, linked: bool = False) -> DatasetSummary:
@@ -96,10 +96,12 @@ def _unknown(path: str, reason: str, linked: bool = False) -> DatasetSummary:
     )
 
 
-def _record(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> DatasetRecord:
+def _record(
+    tree: LinkResolver, path: str, dataset: h5py.Dataset, stored_bytes: int | None
+) -> DatasetRecord:
     """The full record of a dataset that was found through the files `tree.visited`."""
     return _guarded(
-        lambda: _describe(tree, path, dataset),
+        lambda: _describe(tree, path, dataset, stored_bytes),
         lambda reason, linked: DatasetRecord(_unknown(path, reason, linked), None),
     )
 
@@ -139,7 +141,11 @@ def _full_summary(tree: LinkResolver, found: ListedObject) -> DatasetSummary:
 
 
 def _common(
-    tree: LinkResolver, path: str, dataset: h5py.h5d.DatasetID, elsewhere: bool
+    tree: LinkResolver,
+    path: str,
+    dataset: h5py.h5d.DatasetID,
+    elsewhere: bool,
+    stored_bytes: int | None = None,
 ) -> tuple[DatasetSummary, ValueType, Any, Sources]:
     """(record in a listing, type, creation properties, sources of the values) of a dataset.
 
@@ -158,7 +164,8 @@ def _common(
     shape = dataset.shape
     chunks = plist.get_chunk() if layout == h5py.h5d.CHUNKED else None
     is_fixed = layout in (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT) and not sources.depends
-    record = _basics(path, shape, kind, chunks, filters, dataset, None if is_fixed else sources)
+    others = None if is_fixed else sources
+    record = _basics(path, shape, kind, chunks, filters, dataset, others, stored_bytes)
     if record.browsable and (fault := client_data_fault(dataset, plist)):
         record = replace(record, browsable=False, reason=fault)
     # The description can change without a change of this file.
@@ -175,12 +182,15 @@ def _basics(
     filters: list[tuple[int, int, tuple[int, ...], bytes]],
     dataset: Any,
     sources: Sources | None = None,
+    stored_bytes: int | None = None,
 ) -> DatasetSummary:
     """The record of a dataset by its extent, stored type and chunk shape."""
     kind, shape, chunks = stored, extent, blocks
     if extent is not None:
         kind, shape, chunks = spread(stored, extent, blocks)
     reason = _unbrowsable_reason(shape, kind.name, kind.dtype, filters, sources)
+    if stored_bytes is None:
+        stored_bytes = int(dataset.get_storage_size())
     warnings = ["" if sources is None else sources.warning()]
     if kind.name in numbers.WIDE:
         warnings.append(numbers.WARNING)
@@ -191,7 +201,7 @@ def _basics(
         element=None if kind.dtype is None or kind.element is None else str(kind.element),
         chunks=chunks,
         filters=tuple(_filter_name(f) for f in filters),
-        stored_bytes=int(dataset.get_storage_size()),
+        stored_bytes=stored_bytes,
         browsable=not reason,
         reason=reason or " ".join(filter(None, warnings)),
         linked=False,
@@ -221,10 +231,12 @@ def _view(shape: tuple[int, ...] | None, kind: str, dtype: np.dtype[Any] | None)
     return "curve" if prod(shape) else "table"
 
 
-def _describe(tree: LinkResolver, path: str, dataset: h5py.Dataset) -> DatasetRecord:
+def _describe(
+    tree: LinkResolver, path: str, dataset: h5py.Dataset, stored_bytes: int | None
+) -> DatasetRecord:
     # Any file on the path may link to another target later.
     passed = tree.visited - {tree.path}
-    record, stored, plist, sources = _common(tree, path, dataset.id, bool(passed))
+    record, stored, plist, sources = _common(tree, path, dataset.id, bool(passed), stored_bytes)
     element = None if record.element is None else stored.element
     dtype = stored.dtype if element is None else element.base
     if not record.browsable or dtype is None:

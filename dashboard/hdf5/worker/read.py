@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import chain, product
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import h5py
@@ -19,10 +17,11 @@ from dashboard.hdf5.messages import (
     ListChunks,
     ReadBoxes,
     ReadBrick,
+    ReadStored,
     SampleBoxes,
     Values,
 )
-from dashboard.hdf5.worker import describe, sources
+from dashboard.hdf5.worker import chunk_list, describe, sources
 from dashboard.hdf5.worker.elements import chunks_of, read_box
 from dashboard.hdf5.worker.job import Job
 from dashboard.hdf5.worker.links import LinkResolver, tree_of
@@ -37,6 +36,9 @@ MAX_DAMAGED = 1000
 
 # The library's messages are about its internals and may contain paths.
 REASON = "the HDF5 library cannot decode it"
+
+# What the library says of a chunk that was never written.
+NOT_STORED = "not allocated"
 
 # Exceptions of h5py when the library or a filter cannot read a chunk.
 _DAMAGE = (OSError, RuntimeError, ValueError)
@@ -66,51 +68,71 @@ def open_dataset(tree: LinkResolver, name: str) -> h5py.Dataset:
 def chunk_index(request: ListChunks, job: Job) -> tuple[ChunkCount, bytes]:
     """Number on the grid, file offset, stored bytes and filter mask of every chunk, by grid number.
 
-    The body has four consecutive arrays: int64, int64, int64 and uint32, each of length `count`.
+    The body has four consecutive arrays: int64, int64, int64 and uint32, each of length `count`. It is empty where
+    they are written to the job's output file instead.
     """
     with tree_of(job) as tree:
         dataset = open_dataset(tree, request.dataset)
-        chunks = dataset.chunks
-        if chunks is None or dataset.shape is None:
+        if dataset.chunks is None or dataset.shape is None:
             raise ObjectRefused("It is not stored in chunks.")
-        # Minimal Python for each chunk, since there may be a million.
-        found: list[Any] = []
-        with _without_collections():
-            dataset.id.chunk_iter(found.append)
-        corners = np.fromiter(
-            chain.from_iterable(info.chunk_offset for info in found),
-            np.int64,
-            count=len(found) * len(chunks),
-        ).reshape(-1, len(chunks))
-        offsets = np.fromiter((info.byte_offset for info in found), np.int64, len(found))
-        sizes = np.fromiter((info.size for info in found), np.int64, len(found))
-        masks = np.fromiter((info.filter_mask for info in found), np.uint32, len(found))
-        shape, growing = dataset.shape, bool(dataset.file.swmr_mode)
-    inside = ((corners >= 0) & (corners < shape)).all(axis=1)
-    number = np.zeros(len(found), np.int64)
-    for dim, chunk in enumerate(chunks):
-        number = number * -(-shape[dim] // chunk) + corners[:, dim] // chunk
-    order = np.argsort(number, kind="stable")
+        found = chunk_list.chunks_of(dataset)
+        growing = bool(dataset.file.swmr_mode)
     # Chunks of a growing dataset may exist before its shape includes them.
-    order = order[inside[order]]
-    if (
-        not (growing or inside.all())
-        or (corners % chunks).any()
-        or (np.diff(number[order]) == 0).any()
-    ):
+    if not (found.is_sound and (growing or found.is_inside)):
         raise ObjectRefused("The index of its chunks is damaged.")
-    body = b"".join(part[order].tobytes() for part in (number, offsets, sizes, masks))
-    return ChunkCount(len(order)), body
+    count = ChunkCount(len(found.numbers))
+    if request.to_file and _written(job.out, found.parts):
+        return count, b""
+    return count, b"".join(part.tobytes() for part in found.parts)
 
 
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Keep the garbage collector from going again and again through a list of a million tuples as it grows."""
-    gc.disable()
+def stored_chunks(request: ReadStored, job: Job) -> tuple[Values, bytes]:
+    """The stored bytes of some chunks into the job's output file, one after the other, as they are in the file.
+
+    The body has their sizes (-1: not stored) and filter masks: int64 and uint32 arrays. They are found one by one,
+    without a list of all chunks.
+    """
+    sizes, masks = (
+        np.zeros(len(request.numbers), np.int64),
+        np.zeros(len(request.numbers), np.uint32),
+    )
+    with tree_of(job) as tree:
+        dataset = open_dataset(tree, request.dataset)
+        if dataset.chunks is None or dataset.shape is None:
+            raise ObjectRefused("It is not stored in chunks.")
+        counts = [
+            -(-length // side) for length, side in zip(dataset.shape, dataset.chunks, strict=True)
+        ]
+        cells = np.stack(np.unravel_index(np.array(request.numbers, np.int64), counts), axis=1)
+        corners = map(tuple, (cells * dataset.chunks).tolist())
+        left = request.limit
+        read = dataset.id.read_direct_chunk
+        with os.fdopen(job.out, "r+b", closefd=False) as out:
+            for n, corner in enumerate(corners):
+                try:
+                    masks[n], data = read(corner)
+                except RuntimeError as error:
+                    if NOT_STORED not in str(error):
+                        raise
+                    sizes[n] = -1
+                    continue
+                sizes[n] = len(data)
+                left -= len(data)
+                if left < 0:
+                    raise ObjectRefused("Its chunks have too many stored bytes.")
+                out.write(data)
+    return Values(), sizes.tobytes() + masks.tobytes()
+
+
+def _written(fd: int, parts: Iterable[NDArray[Any]]) -> bool:
+    """Whether arrays were written to a file, one after the other: not where its disk is full."""
     try:
-        yield
-    finally:
-        gc.enable()
+        with os.fdopen(fd, "r+b", closefd=False) as file:
+            for part in parts:
+                file.write(part.data)
+    except OSError:
+        return False
+    return True
 
 
 def brick(request: ReadBrick, job: Job) -> tuple[Damage, bytes]:

@@ -1,0 +1,3 @@
+def listed(
+    function: int | None, dataset: int, shape: tuple[int, ...], chunks: tuple[int, ...]
+) -> tuple[bytearray, bytearray, bytearray, bytearray, bool, bool, bool]: ...
