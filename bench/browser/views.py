@@ -23,7 +23,9 @@ def views(context: Context) -> Section:
         "Headless Chromium at 1280×800, drawing in software on the cores that serve it. The volume is compared"
         f" with itself under another name. Side by side an arrow key is held at {RATE:.0f}/s over slices that were"
         " seen; a pair counts when both pictures are painted. The swipe is dragged to and fro, 60 moves a second;"
-        " a frame is late when it comes more than 1.5 frames after the one before, and beside it is what"
+        " a frame is dropped when handlers, layout and painting take longer than a frame from the first move, and"
+        " the swipe drops those that are more than over the page's header, where only the rest of the page takes"
+        " time. A frame is late when it comes more than 1.5 frames after the one before, and beside it is what"
         f" the same moves do over the page's header. {THREE}",
     )
     volume = context.reference
@@ -61,18 +63,30 @@ def _compared(context: Context, server: Server, page: Tab, section: Section) -> 
     if handle is None or header is None:
         raise RuntimeError("the page has no swipe")
     late, others, longest = [], [], []
+    work: list[float] = []
+    dropped: list[float] = []
+    beside: list[float] = []
     for _ in range(context.times(5, 2)):
         server.wait_until_idle()
-        others.append(_late(_dragged(page, handle["x"], header["y"] + 4, seconds)))
+        frames = _dragged(page, handle["x"], header["y"] + 4, seconds)
+        others.append(_late(frames["between"]))
+        beside.append(_long(frames["work"]))
         middle = page.page.locator("#compare-handle").bounding_box()
         if middle is None:
             raise RuntimeError("the swipe is gone")
         y = middle["y"] + middle["height"] / 2
-        between = _dragged(page, middle["x"] + middle["width"] / 2, y, seconds)
-        late.append(_late(between))
-        longest.append(max(between))
-    more = [own - other for own, other in zip(late, others, strict=True)]
-    section.add("swipe, late frames more than over the header", more, "points", floor=0, more=False)
+        frames = _dragged(page, middle["x"] + middle["width"] / 2, y, seconds)
+        late.append(_late(frames["between"]))
+        longest.append(max(frames["between"]))
+        work += frames["work"]
+        dropped.append(_long(frames["work"]))
+    more = [one - other for one, other in zip(late, others, strict=True)]
+    own = [one - other for one, other in zip(dropped, beside, strict=True)]
+    section.add("swipe, frames that it drops", own, "points", floor=0, more=False)
+    section.add("swipe, dropped frames", dropped, "%", more=False)
+    section.add("the same moves over the header, dropped frames", beside, "%", more=False)
+    section.add("swipe, work of a frame", work, "ms", floor=FRAME_MS, aim=FRAME_MS / 2, more=False)
+    section.add("swipe, late frames more than over the header", more, "points", more=False)
     section.add("swipe, late frames", late, "%", more=False)
     section.add("the same moves over the header, late frames", others, "%", more=False)
     section.add("swipe, longest time between frames", longest, "ms", more=False)
@@ -87,13 +101,18 @@ def _pairs(page: Tab) -> float:
     return len(main & beside) / ((keys[-1] - keys[0]) / 1000)
 
 
+def _long(work: list[float]) -> float:
+    """Percent of the frames whose work takes longer than a frame."""
+    return 100 * sum(ms > FRAME_MS for ms in work) / len(work)
+
+
 def _late(between: list[float]) -> float:
     """Percent of the frames that are late."""
     return 100 * sum(ms > 1.5 * FRAME_MS for ms in between) / len(between)
 
 
-def _dragged(page: Tab, x: float, y: float, seconds: float) -> list[float]:
-    """Times between animation frames (ms) while a mouse button is held and moved from there to and fro."""
+def _dragged(page: Tab, x: float, y: float, seconds: float) -> dict[str, list[float]]:
+    """What `frames.js` records while a mouse button is held and moved from there to and fro."""
     page.page.mouse.move(x, y)
     page.page.mouse.down()
     page.page.evaluate(script("frames"))
@@ -103,8 +122,8 @@ def _dragged(page: Tab, x: float, y: float, seconds: float) -> list[float]:
         if late > 0:
             time.sleep(late)
         page.page.mouse.move(x + 2 * (60 - abs(turn % 120 - 60)) - 60, y)
-    between: list[float] = page.page.evaluate(script("frames"))
+    frames: dict[str, list[float]] = page.page.evaluate(script("frames"))
     page.page.mouse.move(x, y)
     page.page.mouse.up()
     page.rest()
-    return between
+    return frames
