@@ -144,6 +144,10 @@ class Machine:
         elif line == "restart lamella.service":
             self._stop()
             self._start()
+        elif line == "stop lamella.socket lamella.service":
+            self._stop()
+        elif line == "start lamella.socket lamella.service":
+            self._start()
         else:
             raise AssertionError(line)
 
