@@ -160,7 +160,7 @@ export function start(config) {
   const dock = createDock({ onOpened: (id) => panels.onOpened(id) });
   const panels = createPanels({
     pipeline,
-    isMoving: () => machine.state().covered || player.isPlaying(),
+    isMoving: () => machine.state().covered || player.isPlaying() || shell.isSuspended(),
     idleMs: () => picture.idleMs(),
     isCompact: dock.isCompact,
   });
@@ -322,6 +322,7 @@ export function start(config) {
     bandwidth,
     fetchesAhead: scrubber.fetchesAhead,
     onAnswered: scrubber.onAnsweredBeside,
+    onDragged: shell.suspend,
     showBar: (bar) => {
       plot.setBar(bar);
       contrast.onBar();

@@ -14,6 +14,7 @@ export function createShell({ bridge, polling, navbar }) {
   let treeOpen = false;
   let period = 0;
   let asked = 0;
+  let suspended = false;
 
   function areFolded() {
     return document.documentElement.classList.contains('panels-folded');
@@ -33,7 +34,15 @@ export function createShell({ bridge, polling, navbar }) {
 
   /* The panels ask only while they are visible. */
   function updatePolling() {
-    bridge.set('panels-tick', { disabled: !areSeen() });
+    bridge.set('panels-tick', { disabled: suspended || !areSeen() });
+  }
+
+  /** While something is dragged the panels do not ask: what Dash does with an answer takes longer than two frames.
+   * @param {boolean} on */
+  function suspend(on) {
+    if (suspended === on) return;
+    suspended = on;
+    updatePolling();
   }
 
   function areSeen() {
@@ -72,6 +81,8 @@ export function createShell({ bridge, polling, navbar }) {
 
   return {
     start,
+    suspend,
+    isSuspended: () => suspended,
     updateInterval,
     askForPanels,
     closeTree: () => treeOpen && openTree(false),

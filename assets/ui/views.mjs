@@ -46,6 +46,7 @@ import { element } from '../render/dom.mjs';
  * @property {Bandwidth} bandwidth
  * @property {(bar: Bar | null) => void} showBar What the colour bar and the histogram are of; null for the picture.
  * @property {() => boolean} fetchesAhead Whether slices are fetched before they are requested.
+ * @property {(isDragged: boolean) => void} onDragged What is dragged follows the pointer, so that nothing may take long meanwhile.
  * @property {() => void} onAnswered Called when no plane beside the main one is awaited any more.
  */
 

@@ -24,9 +24,8 @@ def views(context: Context) -> Section:
         f" with itself under another name. Side by side an arrow key is held at {RATE:.0f}/s over slices that were"
         " seen; a pair counts when both pictures are painted. The swipe is dragged to and fro, 60 moves a second;"
         " a frame is dropped when handlers, layout and painting take longer than a frame from the first move, and"
-        " the swipe drops those that are more than over the page's header, where only the rest of the page takes"
-        " time. A frame is late when it comes more than 1.5 frames after the one before, and beside it is what"
-        f" the same moves do over the page's header. {THREE}",
+        " late when it comes more than 1.5 frames after the one before. Beside it is what the same moves do over"
+        f" the page's header. {THREE}",
     )
     volume = context.reference
     with chromium() as browser:
@@ -80,13 +79,9 @@ def _compared(context: Context, server: Server, page: Tab, section: Section) -> 
         longest.append(max(frames["between"]))
         work += frames["work"]
         dropped.append(_long(frames["work"]))
-    more = [one - other for one, other in zip(late, others, strict=True)]
-    own = [one - other for one, other in zip(dropped, beside, strict=True)]
-    section.add("swipe, frames that it drops", own, "points", floor=0, more=False)
-    section.add("swipe, dropped frames", dropped, "%", more=False)
+    section.add("swipe, dropped frames", dropped, "%", floor=0, more=False)
     section.add("the same moves over the header, dropped frames", beside, "%", more=False)
     section.add("swipe, work of a frame", work, "ms", floor=FRAME_MS, aim=FRAME_MS / 2, more=False)
-    section.add("swipe, late frames more than over the header", more, "points", more=False)
     section.add("swipe, late frames", late, "%", more=False)
     section.add("the same moves over the header, late frames", others, "%", more=False)
     section.add("swipe, longest time between frames", longest, "ms", more=False)

@@ -162,10 +162,23 @@ def test_swipe_and_blend_by_mouse_and_keys(pair: Any) -> None:
     shown(pair, "2,:,:")
     handle = pair.page.locator("#compare-handle")
     box = handle.bounding_box()
+    # Whether the panels are disabled meanwhile.
+    pair.page.evaluate(
+        """() => {
+          window.disabled = [];
+          const set = dash_clientside.set_props;
+          dash_clientside.set_props = (id, props) => {
+            if (id === 'panels-tick' && 'disabled' in props) disabled.push(props.disabled);
+            set(id, props);
+          };
+        }"""
+    )
     pair.page.mouse.move(box["x"] + 12, box["y"] + 40)
     pair.page.mouse.down()
     pair.page.mouse.move(box["x"] + 52, box["y"] + 40, steps=4)
+    assert pair.page.evaluate("disabled") == [True]
     pair.page.mouse.up()
+    assert pair.page.evaluate("disabled") == [True, False]
     share = int(handle.get_attribute("aria-valuenow"))
     assert share > 52
     pair.address(f"share={pair.page.evaluate('() => lamella.viewer.current().share')}")

@@ -23,6 +23,7 @@ const MOST_CHOICES = 400;
  * @property {(half: number | null) => void} setHalf Of the window of the difference; null for one by its values.
  * @property {() => void} moved Swipe or blend are at another place.
  * @property {(share: number) => void} setShare They are let go there.
+ * @property {(isDragged: boolean) => void} onDragged The swipe is taken by a pointer, or let go.
  * @property {() => void} close
  */
 
@@ -76,6 +77,7 @@ export function createCompareBar(datasets, on) {
 
   function letGo() {
     isDragged = false;
+    on.onDragged(false);
     on.setShare(share);
   }
 
@@ -127,6 +129,7 @@ export function createCompareBar(datasets, on) {
   handle.addEventListener('pointerdown', (event) => {
     handle.setPointerCapture(event.pointerId);
     isDragged = true;
+    on.onDragged(true);
     handle.focus({ preventScroll: true });
     event.preventDefault();
   });

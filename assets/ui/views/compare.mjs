@@ -70,6 +70,7 @@ export function createCompare(parts) {
     setHalf: (half) => viewer.setDifference(half),
     moved: () => over.place(plot.area()),
     setShare: (share) => viewer.setShare(share),
+    onDragged: parts.onDragged,
     close: parts.onClose,
   });
   const pane = createPane(
