@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
-from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Outcome, Provenance, Reason
 from dashboard.addressing.requester import VIEWER_ID, Requester
-from dashboard.catalog.volume import Volume
 from dashboard.storage.file_lock import LockHandle
 
 
@@ -38,13 +36,6 @@ class Cause:
         if reason not in list(Reason) or (viewer and VIEWER_ID.fullmatch(viewer) is None):
             return None
         return cls(viewer, Reason(reason))
-
-
-class ReasonOfMiss(Protocol):
-    """The part of `dashboard.prefetch.miss_reasons.MissReasons` that is needed here."""
-
-    def reason(self, volume: Volume, address: BrickAddress, viewer: str) -> Reason:
-        """Why a brick that a viewer demands is not in the cache."""
 
 
 @dataclass(frozen=True, slots=True)

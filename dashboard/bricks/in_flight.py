@@ -8,8 +8,7 @@ that nothing is decoded twice.
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from dashboard.bricks.brick import SinglePlaneBrick
 from dashboard.bricks.cause import Cause
 from dashboard.bricks.pending_file import PendingBrickFile
 from dashboard.bricks.writer import BrickWriter
-from dashboard.catalog.volume import ReadPath, Volume
+from dashboard.catalog.volume import ReadPath
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.buffers import ReusableBuffer
 from dashboard.decoding.decoder import Decoder
@@ -34,8 +33,6 @@ log = logging.getLogger(__name__)
 
 # Smaller bricks take less time to be added to the cache than a thread that does it after the response.
 MIN_PROGRESSIVE_BYTES = 256 * 1024
-# Bricks of which a plane alone was decoded that wait for the one in flight: those of three views through a point.
-MAX_FOLLOWING = 2
 
 
 @dataclass(frozen=True)
@@ -75,9 +72,6 @@ class ProgressiveLoader:
             1, thread_name_prefix="behind", initializer=compute_in_long_slices
         )
         self._in_flight: InFlightBrick | None = None
-        # The viewer of the brick in the buffer.
-        self._viewer = ""
-        self._following = threading.BoundedSemaphore(MAX_FOLLOWING)
 
     @property
     def in_use(self) -> bool:
@@ -98,31 +92,6 @@ class ProgressiveLoader:
         with meter(Stage.WAIT):
             brick = work.plane(number, timeout_s)
         return brick, outcome, work.cause
-
-    def is_taken_by(self, viewer: str, volume: Volume, address: BrickAddress) -> bool:
-        """Whether `start` has no memory for a brick since another one is in flight for the same viewer."""
-        return (
-            self._buffer.in_use
-            and self._viewer == viewer != ""
-            and volume.read_path is ReadPath.CHUNKS
-            and required_bytes(volume, address) >= MIN_PROGRESSIVE_BYTES
-        )
-
-    def afterwards(self, job: Callable[[], None]) -> None:
-        """Run a job when the brick in flight is in the cache; dropped where others wait for that."""
-
-        def run() -> None:
-            try:
-                job()
-            except errors.LamellaError as error:
-                log.info("brick not decoded after its plane: %s", error)
-            except Exception:
-                log.exception("brick not decoded after its plane")
-            finally:
-                self._following.release()
-
-        if self._following.acquire(blocking=False):
-            self._background.submit(run)
 
     def start(
         self,
@@ -146,7 +115,6 @@ class ProgressiveLoader:
         memory = self._buffer.acquire(size)
         if memory is None:
             return None
-        self._viewer = cause.viewer
         work = None
         try:
             pending = self._writer.begin(volume, address, Purpose.DEMAND)

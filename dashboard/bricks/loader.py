@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from functools import partial as bind
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from dashboard.addressing.outcomes import Outcome, Provenance, Purpose, Reason, 
 from dashboard.addressing.requester import Requester
 from dashboard.blocking import about_to_queue
 from dashboard.bricks.brick import Brick, FileBrick, SinglePlaneBrick
-from dashboard.bricks.cause import Cause, Holder, ReasonOfMiss
+from dashboard.bricks.cause import Cause, Holder
 from dashboard.bricks.direct_write import DirectBrickWriter
 from dashboard.bricks.in_flight import ProgressiveLoader
 from dashboard.bricks.memory_loader import LIMIT_BYTES, MemoryLoader
@@ -71,6 +71,13 @@ class LoadedBrick:
     def outcome(self) -> Outcome:
         """The outcome alone."""
         return self.provenance.outcome
+
+
+class ReasonOfMiss(Protocol):
+    """The part of `dashboard.prefetch.miss_reasons.MissReasons` that is needed here."""
+
+    def reason(self, volume: Volume, address: BrickAddress, viewer: str) -> Reason:
+        """Why a brick that a viewer demands is not in the cache."""
 
 
 class BrickLoader:
@@ -169,8 +176,8 @@ class BrickLoader:
             if found.outcome is Outcome.MISS and found.reason is Reason.LATE:
                 self._store.account.not_begun()
         size = file_bytes(address, volume.dtype.itemsize)
-        is_demand, is_hit = requester.purpose is Purpose.DEMAND, found.outcome is not Outcome.MISS
-        self._trace.record(address.key, size, demand=is_demand, hit=is_hit)
+        decoded, demand = found.outcome is Outcome.MISS, requester.purpose is Purpose.DEMAND
+        self._trace.record(address.key, size, demand=demand, hit=not decoded)
         if requester.is_viewer_demand:
             nbytes = address.nbytes(volume.dtype.itemsize)
             found = self._record_demand(brick, found, plane, nbytes, waited_s)
@@ -204,9 +211,10 @@ class BrickLoader:
         self, address: BrickAddress, plane: int
     ) -> tuple[SinglePlaneBrick | None, Outcome, Cause | None] | None:
         """As `ProgressiveLoader.plane`, of all bricks that this process decodes."""
-        requested = address, plane, self._max_wait_s
+        wait_s = self._max_wait_s
         try:
-            return self._in_memory.plane(*requested) or self._progressive.plane(*requested)
+            found = self._in_memory.plane(address, plane, wait_s)
+            return found or self._progressive.plane(address, plane, wait_s)
         except TimeoutError:
             raise _decode_timed_out() from None
 
@@ -263,8 +271,8 @@ class BrickLoader:
                 found = self._decode_for_demand(file, address, plane, stack, holder)
             else:
                 holder.announce()
-                pause = bind(self._yield_to_demand, lock)
-                found = self._decode(file, address, purpose, plane, pause)
+                yield_to_demand = bind(self._yield_to_demand, lock)
+                found = self._decode(file, address, purpose, plane, yield_to_demand)
             return found, cause().provenance(Outcome.MISS, requester)
 
     def _decode_for_demand(
@@ -279,31 +287,15 @@ class BrickLoader:
             return (
                 self._in_memory.start(file, address, plane, locked, holder)
                 or self._progressive.start(file, address, plane, locked, holder.announce())
-                or self._plane_first(file, address, plane, holder.cause())
                 or self._decode(file, address, Purpose.DEMAND, plane, None)
             )
-
-    def _plane_first(
-        self, file: VolumeFile, address: BrickAddress, plane: int, cause: Cause
-    ) -> Brick | None:
-        """The plane alone, while another brick is decoded for the same viewer; the whole brick follows."""
-        if not self._progressive.is_taken_by(cause.viewer, file.volume, address):
-            return None
-        brick = self._decode_single_plane(file, address, plane)
-        self._progressive.afterwards(bind(self._decode_after, file.volume, address))
-        return brick
-
-    def _decode_after(self, volume: Volume, address: BrickAddress) -> None:
-        locked = file_lock(self._lock_file(address), self._max_wait_s)
-        with locked as lock, VolumeFile(self._metadata, volume) as file:
-            if not self.has(address):
-                self._decode(file, address, Purpose.DEMAND, 0, bind(self._yield_to_demand, lock))
 
     @property
     def in_use(self) -> bool:
         """Whether a brick is in a buffer of this process."""
-        buffers = self._progressive, self._in_memory, self._direct_writer
-        return any(one is not None and one.in_use for one in buffers)
+        direct = self._direct_writer
+        in_use = self._progressive.in_use or self._in_memory.in_use
+        return in_use or (direct is not None and direct.in_use)
 
     def close(self) -> None:
         """Wait for write-behind work."""

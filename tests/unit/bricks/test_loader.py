@@ -16,7 +16,7 @@ import pytest
 from dashboard import errors
 from dashboard.addressing.outcomes import Outcome, Provenance, Purpose, Reason
 from dashboard.bricks import in_flight
-from dashboard.bricks.brick import DecodeRecord, FileBrick, SinglePlaneBrick
+from dashboard.bricks.brick import DecodeRecord, FileBrick
 from dashboard.bricks.usage import AccessResult
 from dashboard.catalog.volume import ReadPath
 from dashboard.decoding.progressive import ProgressiveBrick
@@ -249,35 +249,6 @@ def test_a_large_brick_shows_its_plane_first(
     ]
     assert here.ledger.counted["bricks.decoded"] == 2
     assert here.ledger.counted["bricks.first_wanted"] == 1
-
-
-@pytest.mark.usefixtures("part_by_part")
-def test_a_viewer_with_another_brick_in_flight_gets_the_plane_first(
-    make_parts: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(in_flight, "MIN_PROGRESSIVE_BYTES", 1)
-    here = make_parts(arena_bytes=2**20)
-    one, two = brick(here, 6), brick(here, 0)
-    go_on = threading.Event()
-    write = here.decoder.write_planes
-
-    def slow(*arguments: Any) -> None:
-        assert go_on.wait(60)
-        write(*arguments)
-
-    monkeypatch.setattr(here.decoder, "write_planes", slow)
-    assert here.load(one, plane=2, counted=True).outcome == "miss"
-    found = here.load(two, plane=1, counted=True)
-    assert found.outcome == "miss"
-    assert isinstance(found.brick, SinglePlaneBrick)
-    np.testing.assert_array_equal(found.brick.plane(1), VALUES[1])
-    assert not here.loader.has(two)
-    go_on.set()
-    here.loader.close()
-    assert here.loader.has(one)
-    kept = here.store.get(two, np.dtype("u2"))
-    assert kept is not None
-    np.testing.assert_array_equal(kept.plane(3), VALUES[3])
 
 
 def test_a_decoded_brick_is_written_at_the_end(
