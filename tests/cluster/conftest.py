@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,8 @@ class Cluster:
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to all processes of a machine."""
         for pid in descendants(self.servers[name].process.pid):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def wait_for(self, names: tuple[str, ...], within_s: float = 15.0) -> None:
         """Wait until these machines, and no others, answer through the load balancer."""
@@ -228,8 +229,11 @@ def eventually(holds: Callable[[], bool], within_s: float) -> float:
 
 
 def descendants(pid: int) -> list[int]:
-    """A process and all that it has started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    """A process and all that it has started; a child may end at any moment."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
     return [pid, *(found for child in children for found in descendants(int(child)))]
 
 
