@@ -68,13 +68,11 @@ class Ours:
         processes.wait_until_idle(self._server.pid, within_s=SETTLE_S)
 
 
-class Plain:
-    """h5py in this process; the file is opened once."""
+class InProcess:
+    """A reader in this process, whose `_dataset` is indexed as NumPy's arrays are."""
 
-    def __init__(self, volume: Volume, file: h5py.File, name: str = "h5py") -> None:
-        self.name = name
-        self._volume = volume
-        self._dataset = file[volume.shown.dataset]
+    _volume: Volume
+    _dataset: Any
 
     def read(self, axis: int, index: int) -> tuple[float, Values]:
         at = _key(self._volume, axis, index)
@@ -86,7 +84,16 @@ class Plain:
         pass
 
 
-class Hidefix:
+class Plain(InProcess):
+    """h5py in this process; the file is opened once."""
+
+    def __init__(self, volume: Volume, file: h5py.File, name: str = "h5py") -> None:
+        self.name = name
+        self._volume = volume
+        self._dataset = file[volume.shown.dataset]
+
+
+class Hidefix(InProcess):
     """hidefix in this process; the index is built once."""
 
     name = "hidefix"
@@ -99,16 +106,11 @@ class Hidefix:
         self._dataset = self._index.dataset(volume.shown.dataset.lstrip("/"))
 
     def read(self, axis: int, index: int) -> tuple[float, Values]:
-        at = _key(self._volume, axis, index)
-        began = time.perf_counter()
-        values: Values = self._dataset[at]
-        return time.perf_counter() - began, np.squeeze(values)
-
-    def rest(self) -> None:
-        pass
+        took, values = super().read(axis, index)
+        return took, np.squeeze(values)
 
 
-class Pyfive:
+class Pyfive(InProcess):
     """pyfive, an HDF5 reader in Python, in this process; the file is opened once."""
 
     name = "pyfive"
@@ -119,17 +121,8 @@ class Pyfive:
         self._volume = volume
         self._dataset = pyfive.File(str(volume.path))[volume.shown.dataset]
 
-    def read(self, axis: int, index: int) -> tuple[float, Values]:
-        at = _key(self._volume, axis, index)
-        began = time.perf_counter()
-        values: Values = self._dataset[at]
-        return time.perf_counter() - began, values
 
-    def rest(self) -> None:
-        pass
-
-
-class Virtual:
+class Virtual(InProcess):
     """Zarr in this process, over references to the file's chunks that VirtualiZarr lists once."""
 
     name = "VirtualiZarr"
@@ -145,16 +138,7 @@ class Virtual:
         files = ObjectStoreRegistry({"file://": LocalStore()})
         store = parse(url=volume.path.as_uri(), registry=files)
         group = zarr.open_group(store, mode="r", zarr_format=3)
-        self._dataset: Any = group[PurePosixPath(volume.shown.dataset).name]
-
-    def read(self, axis: int, index: int) -> tuple[float, Values]:
-        at = _key(self._volume, axis, index)
-        began = time.perf_counter()
-        values: Values = self._dataset[at]
-        return time.perf_counter() - began, values
-
-    def rest(self) -> None:
-        pass
+        self._dataset = group[PurePosixPath(volume.shown.dataset).name]
 
 
 class Grove:

@@ -12,10 +12,9 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from math import prod
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from cachetools import LRUCache
@@ -27,9 +26,9 @@ from dashboard.addressing.chunk_grid import MANY_CHUNKS, ChunkIndex
 from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.keys import METADATA_VERSION
 from dashboard.catalog.volume import ReadPath, Volume
-from dashboard.catalog.volume_file import StoredChunks, VolumeFile
+from dashboard.catalog.volume_file import Call, StoredChunks, VolumeFile
 from dashboard.files.roots import SourceFile
-from dashboard.hdf5.messages import ChunkCount, ListChunks, ReadStored, Reply, Request
+from dashboard.hdf5.messages import ChunkCount, ListChunks, ReadStored
 from dashboard.meter import meter
 from dashboard.storage.bytes_cache import BytesCache, FileToAdopt, StoredFile
 from dashboard.storage.checksum import seal
@@ -44,20 +43,6 @@ MAX_CACHED_INDEXES = 16
 LIST_S = 60.0
 # Stored bytes of chunks that are found one by one, beside twice what they are decoded.
 EXTRA_BYTES, MOST_BYTES = 65_536, 512 * 2**20
-
-
-class Call(Protocol):
-    """`MetadataService.call`."""
-
-    def __call__(
-        self,
-        request: Request[Reply],
-        source: SourceFile,
-        part: str = "",
-        *,
-        seconds: float | None = None,
-        out: int | None = None,
-    ) -> tuple[Reply, bytes]: ...
 
 
 class IndexFiles:
@@ -102,10 +87,9 @@ class IndexFiles:
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
         """One process at a time, as far as it does not take too long."""
-        try:
-            with file_lock(self._locks / f"{key}.lock", LIST_S):
-                yield
-        except LockTimeout:
+        with ExitStack() as stack:
+            with suppress(LockTimeout):
+                stack.enter_context(file_lock(self._locks / f"{key}.lock", LIST_S))
             yield
 
 

@@ -20,6 +20,22 @@ from dashboard.hdf5.messages import Reply, Request
 from dashboard.meter import meter
 
 
+class Call(Protocol):
+    """`dashboard.catalog.metadata.MetadataService.call`."""
+
+    def __call__(
+        self,
+        request: Request[Reply],
+        source: SourceFile,
+        part: str = "",
+        *,
+        seconds: float | None = None,
+        out: int | None = None,
+    ) -> tuple[Reply, bytes]:
+        """Response of an HDF5 worker about an open file."""
+        ...
+
+
 class VolumeMetadata(Protocol):
     """The part of `dashboard.catalog.metadata.MetadataService` that is needed here."""
 
@@ -36,16 +52,10 @@ class VolumeMetadata(Protocol):
     def ensure_only_grew(self, volume: Volume) -> None:
         """Raise `Changed` unless the file, whose fingerprint is another one, only grew."""
 
-    def call(
-        self,
-        request: Request[Reply],
-        source: SourceFile,
-        part: str = "",
-        *,
-        seconds: float | None = None,
-        out: int | None = None,
-    ) -> tuple[Reply, bytes]:
-        """Response of an HDF5 worker about an open file."""
+    @property
+    def call(self) -> Call:
+        """Asks an HDF5 worker about an open file."""
+        ...
 
 
 class VolumeFile:

@@ -123,34 +123,40 @@ def _fingerprints(catalog: Catalog, names: Iterable[str]) -> dict[str, FileState
 
 
 def join(nodes: Nodes, card: NodeCard) -> None:
-    """Store the card of this machine, if it agrees with all others; raises `SetupError` with one sentence."""
+    """Store the card of this machine, if it agrees with all others; raises `SetupError` with one sentence.
+
+    What passes by itself is waited for: the card of this machine's killed predecessor, and those of others from
+    before a file was replaced.
+    """
+    began = time.monotonic()
     try:
-        # What was here before may have been killed a moment ago.
-        end = time.monotonic() + CARD_S + RENEW_S
-        others = nodes.cards()
-        while any(one.name == card.name for one in others) and time.monotonic() < end:
+        while (refusal := _refusal(card, nodes.cards())) is not None:
+            reason, passes_within_s = refusal
+            if time.monotonic() - began >= passes_within_s:
+                raise SetupError(reason)
             time.sleep(RENEW_S / 4)
-            others = nodes.cards()
-        reason = _reason(card, others)
-        if reason is None:
-            nodes.leave(card.name)
-            if nodes.renew(card):
-                return
+        nodes.leave(card.name)
+        if nodes.renew(card):
+            return
     except RowsUnavailable:
-        reason = None
+        pass
     raise SetupError(
-        reason
-        or "The store that --cluster (LAMELLA_CLUSTER) names cannot be used: start it, or correct the address."
+        "The store that --cluster (LAMELLA_CLUSTER) names cannot be used: start it, or correct the address."
     )
 
 
-def _reason(card: NodeCard, others: Iterable[NodeCard]) -> str | None:
-    """Why a machine cannot join others, in one sentence."""
+def _refusal(card: NodeCard, others: Iterable[NodeCard]) -> tuple[str, float] | None:
+    """Why a machine cannot join others, in one sentence, and within which time (s) that may pass by itself."""
     for other in others:
         if other.name == card.name:
-            return f"Another machine is called {card.name} as well: name this one with --node (LAMELLA_NODE)."
+            return (
+                f"Another machine is called {card.name} as well: name this one with --node (LAMELLA_NODE).",
+                CARD_S + RENEW_S,
+            )
         for difference in differences(card, other):
-            return f"{card.name} cannot join {other.name}: {difference}"
+            only_files = not any(differences(card.model_copy(update={"files": {}}), other))
+            within_s = SAMPLE_EVERY_S + CARD_S if only_files else 0.0
+            return f"{card.name} cannot join {other.name}: {difference}", within_s
     return None
 
 

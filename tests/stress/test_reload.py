@@ -285,12 +285,8 @@ def test_what_is_started_again_has_the_last_configuration_that_worked(
             assert time.monotonic() < end
             time.sleep(0.05)
 
-    changes = {
-        "valid": (other, 0o600),
-        "no TOML": ("bogus = [", 0o600),
-        "open to all": (good, 0o666),
-    }
-    text, mode = changes[wrong]
+    changes = {"no TOML": ("bogus = [", 0o600), "open to all": (good, 0o666)}
+    text, mode = changes.get(wrong, (other, 0o600))
     config.write_text(text)
     config.chmod(mode)
     for role in ("worker", "web"):
