@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 import urllib3
@@ -32,16 +32,16 @@ FORMATS = [str(one.value) for one in ExportFormat if one is not ExportFormat.CSV
 )
 @click.option(
     "--token-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.File(),
     help="A file with an API token, where the server asks for a sign-in.",
 )
 @click.pass_context
-def job(context: click.Context, url: str, token_file: Path | None) -> None:
+def job(context: click.Context, url: str, token_file: TextIO | None) -> None:
     """What a server does with whole volumes when it has nothing else to do.
 
     FILE and DATASET are names as the page shows them.
     """
-    token = None if token_file is None else token_file.read_text().strip()
+    token = None if token_file is None else token_file.read().strip()
     context.obj = url, token
 
 
@@ -133,7 +133,7 @@ def export(
         running = client.export_job(file, dataset, selection, file_format)
         _follow(running, waits=out is not None)
         if out is not None:
-            running.save(out)
+            _save(running, out)
 
 
 @job.command()
@@ -149,7 +149,7 @@ def wait(context: click.Context, id_: str, out: Path | None) -> None:
         running.refresh()
         _follow(running, waits=True)
         if out is not None:
-            running.save(out)
+            _save(running, out)
 
 
 @job.command()
@@ -179,6 +179,13 @@ def _follow(running: RunningJob, waits: bool) -> None:
         advance(running.progress)
         running.wait(on_progress=advance)
     click.echo(json.dumps(running.result))
+
+
+def _save(running: RunningJob, out: Path) -> None:
+    try:
+        running.save(out)
+    except OSError as error:
+        raise SetupError(f"{out} cannot be written: {error.strerror}.") from error
 
 
 def _share(progress: JobProgress) -> str:

@@ -122,6 +122,8 @@ def test_the_command_line_has_jobs_done(address: str, tmp_path: Path) -> None:
     exporting = command(address, "export", *names, "2:5,:,:").strip()
     assert json.loads(command(address, "wait", exporting, "--out", str(out)))["name"]
     np.testing.assert_array_equal(np.load(out), VOLUME[2:5])
+    with pytest.raises(SetupError, match=r"none/part\.npy cannot be written: No such file"):
+        command(address, "wait", exporting, "--out", str(tmp_path / "none" / "part.npy"))
     lines = command(address, "list").splitlines()
     assert lines[0].split()[:2] == ["id", "kind"]
     # Other tests have had jobs done before.

@@ -48,6 +48,15 @@ def test_none_is_stored(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("compiled")
+def test_a_growing_dataset_that_has_nothing_yet(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        dataset = file.create_dataset("x", (0, 60), "u2", chunks=(10, 7), maxshape=(None, 60))
+        found = chunk_list.chunks_of(dataset)
+    assert [len(part) for part in found.parts] == [0, 0, 0, 0]
+    assert (found.is_sound, found.is_inside) == (True, True)
+
+
+@pytest.mark.usefixtures("compiled")
 def test_what_the_library_cannot_list(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
