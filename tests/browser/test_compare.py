@@ -157,12 +157,8 @@ def test_the_difference_is_numpys(pair: Any) -> None:
     pair.address("comparing=difference")
 
 
-def test_swipe_and_blend_by_mouse_and_keys(pair: Any) -> None:
-    pair.page.select_option("#compare-mode", "swipe")
-    shown(pair, "2,:,:")
-    handle = pair.page.locator("#compare-handle")
-    box = handle.bounding_box()
-    # Whether the panels are disabled meanwhile.
+def watch_panels(pair: Any) -> None:
+    """Have `disabled` list whether the panels are disabled from now on."""
     pair.page.evaluate(
         """() => {
           window.disabled = [];
@@ -173,6 +169,27 @@ def test_swipe_and_blend_by_mouse_and_keys(pair: Any) -> None:
           };
         }"""
     )
+
+
+def test_panels_go_on_where_a_comparison_ends_under_the_pointer(pair: Any) -> None:
+    pair.page.select_option("#compare-mode", "swipe")
+    shown(pair, "2,:,:")
+    box = pair.page.locator("#compare-handle").bounding_box()
+    watch_panels(pair)
+    pair.page.mouse.move(box["x"] + 12, box["y"] + 40)
+    pair.page.mouse.down()
+    pair.page.evaluate("() => lamella.viewer.setCompare('')")
+    pair.until("() => !document.getElementById('compare-handle')")
+    pair.page.mouse.up()
+    assert pair.page.evaluate("disabled") == [True, False]
+
+
+def test_swipe_and_blend_by_mouse_and_keys(pair: Any) -> None:
+    pair.page.select_option("#compare-mode", "swipe")
+    shown(pair, "2,:,:")
+    handle = pair.page.locator("#compare-handle")
+    box = handle.bounding_box()
+    watch_panels(pair)
     pair.page.mouse.move(box["x"] + 12, box["y"] + 40)
     pair.page.mouse.down()
     pair.page.mouse.move(box["x"] + 52, box["y"] + 40, steps=4)

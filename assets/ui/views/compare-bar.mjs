@@ -77,7 +77,6 @@ export function createCompareBar(datasets, on) {
 
   function letGo() {
     isDragged = false;
-    on.onDragged(false);
     on.setShare(share);
   }
 
@@ -138,6 +137,8 @@ export function createCompareBar(datasets, on) {
     moveTo((event.clientX - element('stage').getBoundingClientRect().left - box.left) / box.width);
   });
   handle.addEventListener('lostpointercapture', letGo);
+  // Wherever that is: the comparison may have been ended meanwhile.
+  ['pointerup', 'pointercancel'].forEach((name) => addEventListener(name, () => on.onDragged(false)));
 
   /** @param {View} next */
   function show(next) {
