@@ -47,6 +47,8 @@ def configuration(port: int, machines: Mapping[str, int], host: str = "127.0.0.1
         for number, (name, at) in enumerate(machines.items(), 1)
     )
     changes = {
+        # What only root can do, and nobody needs here.
+        r"    log /dev/log .*\n    chroot .*\n    user .*\n    group .*\n": "",
         r"    bind :443 ssl .*\n": f"    bind 127.0.0.1:{port}\n",
         r"(    server .*\n)+": servers,
         r"set-header X-Forwarded-Proto https": "set-header X-Forwarded-Proto http",

@@ -51,6 +51,11 @@ def main() -> int:
         default=TOP / ".lamella" / "bench" / "cluster",
         help="for volumes and figures, which are kept, and for caches",
     )
+    parser.add_argument(
+        "--add",
+        action="store_true",
+        help="the figures to those of runs before; tables are the last one's",
+    )
     parser.add_argument("--write", type=Path, help="the page to write")
     given = parser.parse_args()
     folder: Path = given.folder.resolve()
@@ -60,7 +65,8 @@ def main() -> int:
     for name, measure in PARTS.items():
         if given.only is None or name in given.only:
             with progress(f"Measuring: {name}"):
-                found[name] = asdict(measure(folder, given.seconds))
+                made = asdict(measure(folder, given.seconds))
+            found[name] = added(found[name], made) if given.add and name in found else made
             kept.write_text(json.dumps(found, indent=1))
     reasons = tomllib.loads((TOP / "bench" / "missed_targets.toml").read_text())
     sections = [section_of(found[name]) for name in PARTS if name in found]
@@ -70,6 +76,16 @@ def main() -> int:
     else:
         print(text)
     return int(any(figure.missed for section in sections for figure in section.figures))
+
+
+def added(kept: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+    """A section as it was made last, whose figures have the values of those that were kept as well."""
+    before = {figure["what"]: figure["values"] for figure in kept["figures"]}
+    figures = [
+        figure | {"values": [*before.get(figure["what"], ()), *figure["values"]]}
+        for figure in made["figures"]
+    ]
+    return made | {"figures": figures}
 
 
 def section_of(kept: dict[str, Any]) -> Section:

@@ -23,8 +23,8 @@ FRAMES: Final = (("0.46 MB", 680, "u8", 100, 0.5), ("3.7 MB", 1360, "raw", 40, 1
 METHOD: Final = f"""\
 One node, and HAProxy with the rules of `deploy/haproxy.cfg` before it. Requests of one client on connections that
 stay open, in turns: one to the node itself and one through HAProxy, either of them first. For cached frames, the
-median of each of {ROUNDS} rounds; for cold slices, the middle ones of bricks of 32 MB, each brick once, and
-neighbouring bricks as pairs."""
+median of each of {ROUNDS} rounds; for cold slices, the middle ones of bricks of 32 MB, each once, and
+pairs of bricks with the same values."""
 
 
 def balancer(folder: Path, _: float) -> Section:
@@ -82,17 +82,18 @@ def _cold(
     """Times (ms) of cold slices in pairs."""
     one: list[float] = []
     other: list[float] = []
-    bricks = SHAPE[0] // CHUNKS[0]
-    for name in MORE_FILES:
-        file = f"{ROOT}/{name}.h5"
-        _asked(itself, file, 0, THICK, "u8")
-        for pair in range(1, bricks - 1, 2):
-            both = [(itself, one), (through, other)]
-            for (client, times), brick in zip(
-                both if pair % 4 == 1 else reversed(both), (pair, pair + 1), strict=True
+    # All files have the same values.
+    for files in zip(MORE_FILES[::2], MORE_FILES[1::2], strict=True):
+        for name in files:
+            _asked(itself, f"{ROOT}/{name}.h5", 0, THICK, "u8")
+        for brick in range(1, SHAPE[0] // CHUNKS[0]):
+            ways = [(itself, one), (through, other)]
+            for (client, times), name in zip(
+                ways if brick % 2 else reversed(ways), files, strict=True
             ):
                 settle()
-                times.append(_asked(client, file, brick * THICK + THICK // 2, THICK, "u8"))
+                at = brick * THICK + THICK // 2
+                times.append(_asked(client, f"{ROOT}/{name}.h5", at, THICK, "u8"))
     return one, other
 
 

@@ -18,7 +18,8 @@ class Phase:
 
     `late_ms` has the slices that were answered, `given_up_ms` the others and how late they were when that ended.
     `decoded` has the names of the bricks that each node decoded, `busy` is the share (0…1) of the machine's
-    processor time that was used by anybody, `own` that of nodes, store, load balancer and viewers.
+    processor time that was used by anybody, `own` that of nodes, store, load balancer and viewers. `missed` has the
+    lateness and the server's stages (ms) of the slices whose brick was not there.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Phase:
     served: Mapping[str, int] = field(default_factory=dict)
     outcomes: Mapping[str, int] = field(default_factory=dict)
     own: float = 0.0
+    missed: Sequence[Mapping[str, float]] = ()
 
     @property
     def is_void(self) -> bool:
@@ -38,6 +40,11 @@ class Phase:
     def lateness(self, share: float) -> float:
         """A quantile of the lateness (ms) of all slices; those without an answer were later still."""
         return quantile(sorted([*self.late_ms, *self.given_up_ms]), share)
+
+    def waited(self, share: float, *stages: str) -> float:
+        """A quantile of what slices whose brick was not there spent in some stages (ms); 0 without any."""
+        found = sorted(sum(one.get(stage, 0.0) for stage in stages) for one in self.missed)
+        return quantile(found, share) if found else 0.0
 
     @property
     def p99_ms(self) -> float:

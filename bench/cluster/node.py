@@ -22,7 +22,7 @@ from dashboard.bricks.writer import BrickWriter
 from dashboard.catalog.volume import Volume
 from dashboard.cli import main as lamella
 from dashboard.cli import serve
-from dashboard.decoding import brick_readers
+from dashboard.decoding import bands, brick_readers
 from dashboard.settings import Settings
 
 MODULE: Final = "bench.cluster.node"
@@ -43,6 +43,8 @@ def main() -> None:
         decode_time = DecodeTime(asked["seconds_a_byte"], Path(asked["cores"]))
         # Where readers are chosen.
         setattr(brick_readers, "Decoder", partial(SleepingDecoder, decode_time=decode_time))  # noqa: B010
+        # Each row of chunks is a piece, small as it is: between two of them, decoding ahead yields to demand.
+        setattr(bands, "PIECE_BYTES", 1)  # noqa: B010
     lamella(sys.argv[1:])
 
 

@@ -29,7 +29,7 @@ from dashboard.decoding.decode_pool import DecodePool
 from dashboard.decoding.decoder import Decoder
 
 # A core is given to the next one who waits for it this often, as the kernel does.
-TURN_S: Final = 0.02
+TURN_S: Final = 0.025
 
 
 @dataclass(frozen=True)

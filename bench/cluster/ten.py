@@ -27,9 +27,13 @@ from dashboard.storage.private_directory import ensure_private_directory
 
 NODES: Final = 10
 VIEWERS_A_NODE: Final = 8
+EVERYBODY: Final = NODES * VIEWERS_A_NODE
+# Sent anywhere, all of them would need more processors than there are; fewer have it easier than they.
+SENT_ANYWHERE: Final = 40
 # A frame of 8 bits has 102 kB.
 SIDE, THICK, BRICKS = 320, 8, 400
-CHUNKS: Final = (THICK, 80, 80)
+# As many pieces, after each of which it yields to demand, as the brick that is timed has, or a few less.
+CHUNKS: Final = (THICK, 16, SIDE)
 BRICK_BYTES: Final = THICK * SIDE * SIDE * 2
 # The brick whose decoding is timed, as of a scan of 1,400×1,400.
 TIMED_SHAPE: Final = (192, 1408, 1408)
@@ -41,11 +45,12 @@ ALONE: Final = ("one", "crowd")
 METHOD: Final = """\
 Ten nodes, Redis and HAProxy with the rules of `deploy/haproxy.cfg` on one machine. All of it is real but decoding:
 a thread that would read and decode a chunk sleeps for its share of what a brick took here in the same run
-({brick_ms} ms with {threads} threads), while it holds one of the {threads} cores of its node. {each} viewers a
+({brick_ms} ms with {threads} threads), while it holds one of the {threads} cores of its node. A brick has {pieces} pieces, between
+which decoding ahead yields to demand; the one whose decoding was timed has {timed_pieces}. {each} viewers a
 node ask for a slice of 102 kB once a second, whether the one before is there or not; each looks at 5 to 15
 slices of a brick and then somewhere else. A slice that is refused is asked for again, as by the page. The
-controls: HAProxy that sends requests anywhere (`balance random`), and all {all} viewers at one node. What was
-measured while more than {most} of the processor time of the machine was used, by anybody, is void: it says "not
+controls: HAProxy that sends requests anywhere (`balance random`), with {some} viewers, and all {all} viewers at one
+node. What was measured while more than {most} of the processor time of the machine was used, by anybody, is void: it says "not
 measured"."""
 CANNOT: Final = """\
 It cannot tell what a network between machines costs, what one storage gives to ten machines that read at the same
@@ -79,7 +84,6 @@ def _phases(found: Machines, files: dict[str, list[str]], seconds: float) -> dic
         with progress(NAMES[name]):
             return watch(found, name, plan, lambda one: one.file in files[name])
 
-    everybody = NODES * VIEWERS_A_NODE
     with progress("opening the files"):
         known(found, files)
     phases = {}
@@ -87,7 +91,7 @@ def _phases(found: Machines, files: dict[str, list[str]], seconds: float) -> dic
         # Fewer viewers take longer to look at as many slices.
         phases["one"] = play("one", VIEWERS_A_NODE, 1, port, 1.25)
     with found.balanced() as port:
-        phases["ten"] = play("ten", everybody, 2, port, 0.6)
+        phases["ten"] = play("ten", EVERYBODY, 2, port, 0.6)
         phases["slab"] = watch(
             found,
             "slab",
@@ -95,20 +99,19 @@ def _phases(found: Machines, files: dict[str, list[str]], seconds: float) -> dic
             lambda one: one.file in files["slab"] and one.start[0] == THICK,
         )
     with found.balanced("random") as port:
-        phases["random"] = play("random", everybody, 2, port, 0.3)
+        phases["random"] = play("random", SENT_ANYWHERE, 2, port, 0.3)
     with found.balanced(count=1) as port:
-        phases["crowd"] = play("crowd", everybody, 2, port, 0.3)
+        phases["crowd"] = play("crowd", EVERYBODY, 2, port, 0.3)
     return phases
 
 
 def _same_slab(port: int, file: str) -> Plan:
     """All viewers at the slices of one slab, from the same moment on, for ten seconds."""
-    count = NODES * VIEWERS_A_NODE
     targets = [
         [target(file, THICK + (n + step) % THICK, THICK, f"slab-{n}") for step in range(10)]
-        for n in range(count)
+        for n in range(EVERYBODY)
     ]
-    return Plan(port, targets, 1.0, 10.0, begin_s=[0.0] * count, tries=3)
+    return Plan(port, targets, 1.0, 10.0, begin_s=[0.0] * EVERYBODY, tries=3)
 
 
 def known(found: Machines, files: dict[str, list[str]]) -> None:
@@ -134,11 +137,14 @@ def section(phases: dict[str, Phase], brick_s: float, threads: int) -> Section:
         brick_ms=number(brick_s * 1e3),
         threads=threads,
         each=VIEWERS_A_NODE,
-        all=NODES * VIEWERS_A_NODE,
+        all=EVERYBODY,
+        some=SENT_ANYWHERE,
+        pieces=SIDE // CHUNKS[1],
+        timed_pieces=TIMED_SHAPE[1] // TIMED_CHUNKS[1],
         most=f"{MOST_BUSY:.0%}",
     )
     found = Section("ten", "Ten nodes and one", method)
-    each = f"ten nodes with {NODES * VIEWERS_A_NODE} viewers"
+    each = f"ten nodes with {EVERYBODY} viewers"
     found.add(
         f"p99 of {each} over that of one with {VIEWERS_A_NODE}",
         ratio_of_p99(ten, one),
@@ -161,6 +167,7 @@ def section(phases: dict[str, Phase], brick_s: float, threads: int) -> Section:
         *("bricks", "decodes a brick", "busiest node", "processors used", "by all this"),
     ]
     found.tables.append(Table("", headings, [_row(phases[name]) for name in PHASES]))
+    found.tables.append(Table(WAITS, WAITED, [_waited(phases[name]) for name in PHASES[:3]]))
     found.remarks += [
         f"Void: {NAMES[phase.name]}, with more than {MOST_BUSY:.0%} of the processors used."
         for phase in phases.values()
@@ -170,10 +177,21 @@ def section(phases: dict[str, Phase], brick_s: float, threads: int) -> Section:
     return found
 
 
+WAITS: Final = "Slices whose brick was not there: what they waited for (ms), p50 and p90"
+# Stages of the server, by column.
+STAGES: Final = {
+    "in the server": ("total",),
+    "wait": ("wait",),
+    "cache": ("cache",),
+    "read and decode": ("read", "decode"),
+    "other": ("other",),
+}
+WAITED: Final = ("", "slices", "late", *STAGES)
+
 NAMES: Final = {
     "one": "one node, 8 viewers",
     "ten": "ten nodes, 80 viewers",
-    "random": "control: sent anywhere",
+    "random": f"control: {SENT_ANYWHERE} viewers, sent anywhere",
     "crowd": "control: 80 viewers at one node",
     "slab": "80 viewers of one slab",
 }
@@ -193,6 +211,17 @@ def _row(phase: Phase) -> list[str]:
         f"{number(phase.busiest_over_mean)} × the mean",
         f"{phase.busy:.0%}",
         f"{phase.own:.0%}",
+    ]
+
+
+def _waited(phase: Phase) -> list[str]:
+    return [
+        NAMES[phase.name],
+        str(len(phase.missed)),
+        *(
+            " and ".join(number(phase.waited(share, *stages)) for share in (0.5, 0.9))
+            for stages in (("late",), *STAGES.values())
+        ),
     ]
 
 
@@ -225,10 +254,9 @@ def write_thin(paths: list[Path]) -> None:
     with h5py.File(paths[0], "w") as file:
         shape = (BRICKS * THICK, SIDE, SIDE)
         dataset = file.create_dataset(DATASET, shape, "u2", chunks=CHUNKS, compression="gzip")
-        dataset[:THICK, : CHUNKS[1], : CHUNKS[2]] = 100 * np.arange(THICK)[:, None, None]
+        dataset[:THICK, : CHUNKS[1]] = 100 * np.arange(THICK)[:, None, None]
         _, stored = dataset.id.read_direct_chunk((0, 0, 0))
-        for corner in np.ndindex(BRICKS, SIDE // CHUNKS[1], SIDE // CHUNKS[2]):
-            origin = tuple(at * side for at, side in zip(corner, CHUNKS, strict=True))
-            dataset.id.write_direct_chunk(origin, stored)
+        for brick, row in np.ndindex(BRICKS, SIDE // CHUNKS[1]):
+            dataset.id.write_direct_chunk((brick * THICK, row * CHUNKS[1], 0), stored)
     for path in paths[1:]:
         shutil.copyfile(paths[0], path)

@@ -81,6 +81,7 @@ def watch(
         seen["served"],
         seen["outcomes"],
         used.own,
+        seen["missed"],
     )
 
 

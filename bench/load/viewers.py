@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import time
 from collections import deque
@@ -19,6 +20,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
+from dashboard.addressing.outcomes import Outcome
 from dashboard.benchmarking.client import outcome_of
 
 BUFFER_BYTES: Final = 2**18
@@ -27,6 +29,9 @@ CONNECTIONS: Final = 6
 LAST_WITHIN_S: Final = 5.0
 # As the page waits after a refusal.
 AGAIN_AFTER_S: Final = 1.0
+
+# A stage in `Server-Timing`.
+STAGE: Final = re.compile(r"(\w+);dur=([0-9.]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class Seen:
     """What the viewers got: lateness (ms) of slices, by viewer; refusals by viewer; failures.
 
     `given_up_ms` are the slices without an answer, and how late they were at their last refusal or at the end;
-    `served` and `outcomes` count answers by the machine and by the outcome.
+    `served` and `outcomes` count answers by the machine and by the outcome. `missed` has the slices whose brick
+    was not there: how late they were, and the stages of the server (ms).
     """
 
     late_ms: list[list[float]]
@@ -65,6 +71,7 @@ class Seen:
     given_up_ms: list[float] = field(default_factory=list)
     served: dict[str, int] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
+    missed: list[dict[str, float]] = field(default_factory=list)
 
     def fail(self, what: str) -> None:
         """Count a failure."""
@@ -217,12 +224,17 @@ class Viewer:
         if self._ended:
             return
         if status == 200:
-            seen.late_ms[self._number].append((time.monotonic() - connection.due) * 1e3)
+            late_ms = (time.monotonic() - connection.due) * 1e3
+            seen.late_ms[self._number].append(late_ms)
             seen.bytes += nbytes
             machine = connection.fields.get(b"x-served-by", b"").decode()
             outcome = outcome_of(connection.fields.get(b"cache-status", b"").decode())
             seen.served[machine] = seen.served.get(machine, 0) + 1
             seen.outcomes[outcome] = seen.outcomes.get(outcome, 0) + 1
+            if outcome is Outcome.MISS:
+                timing = connection.fields.get(b"server-timing", b"").decode()
+                stages = {name: float(ms) for name, ms in STAGE.findall(timing)}
+                seen.missed.append({"late": late_ms, **stages})
         elif status == 503:
             seen.refused[self._number] += 1
             seen.without_retry_after += not retry

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from bench.cluster.__main__ import section_of
+from bench.cluster.__main__ import added, section_of
 from bench.cluster.figures import Phase, busiest_over_mean, ratio_of_p99, used_share
 from bench.cluster.ten import section
 from bench.cluster.viewing import STAYS, target, wanderings
@@ -81,6 +81,24 @@ def test_a_run_whose_controls_are_not_worse_shows_it() -> None:
 def test_sections_are_kept() -> None:
     found = section(phases(), 0.2, 2)
     assert section_of(asdict(found)) == found
+
+
+def test_figures_of_several_runs_are_kept_together() -> None:
+    once, again = (asdict(section(phases(ten=phase("ten", n)), 0.2, 2)) for n in (1.0, 1.2))
+    both = section_of(added(once, again))
+    assert both.figures[0].values == (1.0, pytest.approx(1.2))
+    assert both.figures[0].headline == pytest.approx(1.1)
+    assert both.tables == section_of(again).tables
+
+
+def test_what_slices_waited_for_whose_brick_was_not_there() -> None:
+    missed = [{"late": 10.0 * n, "read": 1.0, "decode": 8.0 * n} for n in range(1, 12)]
+    found = phase("ten", missed=missed)
+    assert found.waited(0.5, "late") == 60.0
+    assert found.waited(0.5, "read", "decode") == 49.0
+    assert found.waited(0.9, "wait") == phase("ten").waited(0.9, "late") == 0.0
+    row = next(row for row in section(phases(ten=found), 0.2, 2).tables[1].rows if row[1] == "11")
+    assert row[:3] == ["ten nodes, 80 viewers", "11", "60.0 and 100"]
 
 
 def test_viewers_stay_in_a_brick_and_go_elsewhere() -> None:
