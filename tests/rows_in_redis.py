@@ -1,4 +1,4 @@
-"""A plugin of pytest: the applications of all tests keep their rows in a real Redis, as one of several machines does.
+"""A plugin of pytest: the applications of all tests keep their rows in a real Redis, as several machines do.
 
     pytest -p tests.rows_in_redis tests/contract
 
