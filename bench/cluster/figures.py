@@ -18,8 +18,8 @@ class Phase:
 
     `late_ms` has the slices that were answered, `given_up_ms` the others and how late they were when that ended.
     `decoded` has the names of the bricks that each node decoded, `busy` is the share (0…1) of the machine's
-    processor time that was used by anybody, `own` that of nodes, store, load balancer and viewers. `missed` has the
-    lateness and the server's stages (ms) of the slices whose brick was not there.
+    processor time that was used by anybody, `own` that of nodes, store, load balancer and viewers. `missed` has
+    the lateness and the server's stages (ms) of the slices whose brick was not there.
     """
 
     name: str

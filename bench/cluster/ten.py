@@ -32,7 +32,7 @@ EVERYBODY: Final = NODES * VIEWERS_A_NODE
 SENT_ANYWHERE: Final = 40
 # A frame of 8 bits has 102 kB.
 SIDE, THICK, BRICKS = 320, 8, 400
-# As many pieces, after each of which it yields to demand, as the brick that is timed has, or a few less.
+# About as many pieces, between which decoding ahead yields to demand, as the brick that is timed.
 CHUNKS: Final = (THICK, 16, SIDE)
 BRICK_BYTES: Final = THICK * SIDE * SIDE * 2
 # The brick whose decoding is timed, as of a scan of 1,400×1,400.
@@ -45,13 +45,13 @@ ALONE: Final = ("one", "crowd")
 METHOD: Final = """\
 Ten nodes, Redis and HAProxy with the rules of `deploy/haproxy.cfg` on one machine. All of it is real but decoding:
 a thread that would read and decode a chunk sleeps for its share of what a brick took here in the same run
-({brick_ms} ms with {threads} threads), while it holds one of the {threads} cores of its node. A brick has {pieces} pieces, between
-which decoding ahead yields to demand; the one whose decoding was timed has {timed_pieces}. {each} viewers a
-node ask for a slice of 102 kB once a second, whether the one before is there or not; each looks at 5 to 15
-slices of a brick and then somewhere else. A slice that is refused is asked for again, as by the page. The
-controls: HAProxy that sends requests anywhere (`balance random`), with {some} viewers, and all {all} viewers at one
-node. What was measured while more than {most} of the processor time of the machine was used, by anybody, is void: it says "not
-measured"."""
+({brick_ms} ms with {threads} threads), while it holds one of the {threads} cores of its node. A brick has {pieces}
+pieces, between which decoding ahead yields to demand; the one whose decoding was timed has {timed_pieces}.
+{each} viewers a node ask for a slice of 102 kB once a second, whether the one before is there or not; each looks
+at 5 to 15 slices of a brick and then somewhere else. A slice that is refused is asked for again, as by the page.
+The controls: HAProxy that sends requests anywhere (`balance random`), with {some} viewers, and all {all} viewers
+at one node. What was measured while more than {most} of the processor time of the machine was used, by anybody, is
+void: it says "not measured"."""
 CANNOT: Final = """\
 It cannot tell what a network between machines costs, what one storage gives to ten machines that read at the same
 time, what other processors or memory far from a processor (NUMA) take, or ten machines' page caches."""
