@@ -24,7 +24,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -40,7 +40,8 @@ log = logging.getLogger(__name__)
 
 # A plan that shrinks with each rest and grows with each step decides nothing.
 GRACE_S: Final = 10.0
-REVIEW_S: Final = 2.0
+# All plans are resolved then, also those of viewers of other machines.
+REVIEW_S: Final = 5.0
 MAX_BRICKS: Final = 10_000
 
 _DEPARTURES: Final = {"jumped": Waste.JUMPED, "turned": Waste.TURNED}
@@ -59,45 +60,44 @@ class BrickFates:
     """Decides which bricks of this worker are wasted.
 
     `waste` records a decision for a brick's key, unless the brick was used; `keys_of` returns the keys of a plan's
-    bricks; `clock` gives monotonic time (s).
+    bricks, `plans` those of all viewers as of now; `clock` gives monotonic time (s).
     """
 
     def __init__(
         self,
         waste: Callable[[str, Waste], object],
         keys_of: Callable[[ViewerPlan], Collection[str]],
+        plans: Callable[[], Sequence[ViewerPlan]],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._waste = waste
         self._keys_of = keys_of
+        self._plans = plans
         self.clock = clock
         self._lock = threading.Lock()
         self._bulkhead = Bulkhead(log, pause_s=0.0)
-        self._plans: dict[str, ViewerPlan] = {}
         self._undecided: FIFOCache[str, _Undecided] = FIFOCache(MAX_BRICKS)
         self._reviewed_at = -math.inf
 
-    def decoded(self, key: str, name: str) -> None:
-        """A brick was decoded ahead for the plan of this name, as it was at the last review."""
-        with self._lock:
-            plan = self._plans.get(name)
-            if plan is not None:
+    def decoded(self, key: str, plan: ViewerPlan | None) -> None:
+        """A brick was decoded ahead for a plan, as it was before."""
+        if plan is not None:
+            with self._lock:
                 self._undecided[key] = _Undecided(plan, key not in self._keys(plan))
 
-    def review(self, plans: Sequence[ViewerPlan]) -> None:
-        """Decide what can be decided now that these are the plans; at most once in `REVIEW_S`."""
+    def review(self) -> None:
+        """Decide what can be decided now; at most once in `REVIEW_S`."""
         now = self.clock()
         with self._lock:
-            self._plans = {plan.name: plan for plan in plans}
             if not self._undecided or now - self._reviewed_at < REVIEW_S:
                 return
             self._reviewed_at = now
-            decided = self._decide(now)
+            decided = self._decide(now, {plan.name: plan for plan in self._plans()})
         for key, cause in decided:
             self._bulkhead.run("Deciding on a brick", partial(self._waste, key, cause), None)
 
-    def _decide(self, now: float) -> list[tuple[str, Waste]]:
+    def _decide(self, now: float, plans: Mapping[str, ViewerPlan]) -> list[tuple[str, Waste]]:
         """Remove the bricks that are wasted; their keys and causes."""
         planned: dict[str, ViewerPlan] = {}
         left = dict(self._undecided.items())
@@ -106,14 +106,14 @@ class BrickFates:
         names = {brick.plan.name for brick in left.values()}
         for of_others in (False, True):
             volumes = {_volume(brick.plan) for brick in left.values()}
-            for name, plan in self._plans.items():
+            for name, plan in plans.items():
                 if (name not in names) is of_others and _volume(plan) in volumes:
                     for key in left.keys() & self._keys(plan):
                         planned[key] = plan
                         del left[key]
         decided: list[tuple[str, Waste]] = []
         for key, brick in list(self._undecided.items()):
-            current = self._plans.get(brick.plan.name)
+            current = plans.get(brick.plan.name)
             if key in planned:
                 brick.plan, brick.other_axis = planned[key], False
                 brick.dropped = None

@@ -65,6 +65,8 @@ class PlanStore:
         self._budget = budget_bytes
         self.clock = clock
         self._node = node
+        # What rows have of machines, as `row_of` writes them.
+        self._written_here = f'"node":{json.dumps(node, ensure_ascii=False)}'.encode()
         self._followed = FollowedRows(rows, MAX_PLANS, PREFIX, PAUSE, clock=self.clock)
         # By key: values of rows, and what they say.
         self._known: dict[str, tuple[bytes, ViewerPlan | None]] = {}
@@ -153,6 +155,25 @@ class PlanStore:
 
         Viewers that have paused prefetching have none.
         """
+        return self._read(lambda _, __: True)
+
+    def own_plans(self) -> list[ViewerPlan]:
+        """Those of viewers that this machine answered last; no others are decoded, whose viewers may be many."""
+        return [plan for plan in self._read(self._is_written_here) if plan.node == self._node]
+
+    def live_plan(self, name: str) -> ViewerPlan | None:
+        """The one of this name."""
+        return next(iter(self._read(lambda key, _: key == PREFIX + name)), None)
+
+    def have_rows(self) -> bool:
+        """Whether there was a plan of anybody when plans were read last."""
+        return bool(self._followed.values)
+
+    def _is_written_here(self, _: str, row: bytes) -> bool:
+        return self._written_here in row
+
+    def _read(self, admits: Callable[[str, bytes], bool]) -> list[ViewerPlan]:
+        """The live plans in rows that `admits` says yes to, by key and value."""
         now = self.clock()
         with self._reading:
             try:
@@ -169,8 +190,11 @@ class PlanStore:
             }
             # The newest, since a client that invents ids must not displace the viewers that move.
             newest = [key for key in rows if key.startswith(PREFIX)][-MAX_PLANS:]
-            self._known = {key: self._as_known(key, rows[key], now) for key in newest}
-            plans = [plan for _, plan in self._known.values() if plan is not None]
+            found = {
+                key: self._as_known(key, rows[key], now) for key in newest if admits(key, rows[key])
+            }
+            self._known = {key: self._known[key] for key in newest if key in self._known} | found
+            plans = [plan for _, plan in found.values() if plan is not None]
         return [plan for plan in plans if self._is_live(plan, now) and plan.viewer not in paused]
 
     def _as_known(self, key: str, value: bytes, now: float) -> tuple[bytes, ViewerPlan | None]:
@@ -182,10 +206,6 @@ class PlanStore:
 
     def _is_live(self, plan: ViewerPlan, now: float) -> bool:
         return -CLOCKS_DIFFER_S <= now - plan.last_request_at < self._plan_seconds
-
-    def is_own(self, plan: ViewerPlan) -> bool:
-        """Whether this machine answered the plan's viewer last."""
-        return plan.node == self._node
 
     def plan_of(self, name: str) -> ViewerPlan | None:
         """The plan of this name as it was written last, without bricks in a pause; None without a live one."""

@@ -214,12 +214,11 @@ class Worker:
     def run_once(self) -> float:
         """Decode the brick with the earliest deadline, if any; returns how long to idle afterwards (s)."""
         now = self.clock()
-        plans = self._plans.plans()
+        plans = self._plans.own_plans()
         if self.fates is not None:
-            self.fates.review(plans)
+            self.fates.review()
         self._complete = {p.name: s for p in plans if (s := self._complete.get(p.name))}
-        own = filter(self._plans.is_own, plans)
-        tasks = [task for plan in own for task in self._tasks(plan, now)]
+        tasks = [task for plan in plans for task in self._tasks(plan, now)]
         if self._exchange is not None:
             tasks = self._here(self._exchange, tasks, now)
         self._planned = len({task.address.key for task in tasks})
@@ -227,7 +226,7 @@ class Worker:
         if not tasks:
             if self._loader.no_demand_pending() and self._jobs():
                 return 0.0
-            return POLL_S if plans else IDLE_POLL_S
+            return POLL_S if self._plans.have_rows() else IDLE_POLL_S
         if not self._loader.no_demand_pending():
             return DEMAND_POLL_S
         task = _next(tasks, fairness, now)
@@ -350,6 +349,7 @@ class Worker:
 
     def _decode(self, task: Task) -> None:
         key = task.address.key
+        plan = self._plans.live_plan(task.plan)
         self._in_flight.add(key)
         began = self.clock()
         try:
@@ -357,7 +357,7 @@ class Worker:
             self._loader.load(task.volume, task.address, Requester(task.purpose, task.viewer))
             self._skip.remember(key, self.clock() + DONE_S)
             if self.fates is not None:
-                self.fates.decoded(key, task.plan)
+                self.fates.decoded(key, plan)
         except errors.Busy as error:
             log.info("a brick was not prefetched: %s", error)
             self._skip.remember(key, self.clock() + BUSY_S)

@@ -114,7 +114,7 @@ class Services(Engine):
             other_axis_bricks=self.resolver.other_axis_bricks,
             clock=self.shared.clock,
             exchange=self._make_exchange(),
-            fates=BrickFates(self.bricks.waste, self.resolver.keys_of),
+            fates=BrickFates(self.bricks.waste, self.resolver.keys_of, self.plans.plans),
             jobs=(runner or self.runner()).step,
         )
 

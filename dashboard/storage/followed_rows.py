@@ -21,7 +21,8 @@ class FollowedRows:
         self._clock = clock
         self._mark = 0.0
         self._all_at = float("-inf")
-        self._values: dict[str, bytes] = {}
+        # As they were read last.
+        self.values: dict[str, bytes] = {}
 
     def read(self) -> Mapping[str, bytes]:
         """The values by key, those of each prefix in the order of writing; raises `RowsUnavailable`.
@@ -33,13 +34,13 @@ class FollowedRows:
         changes = self._rows.changes(mark, self._newest, *self._prefixes)
         self._mark = changes.mark
         if changes.are_all:
-            self._values, self._all_at = {}, now
+            self.values, self._all_at = {}, now
         for key, value in changes.rows:
             # The last one written is the last one here.
-            self._values.pop(key, None)
-            self._values[key] = value
-        return self._values
+            self.values.pop(key, None)
+            self.values[key] = value
+        return self.values
 
     def forget(self, key: str) -> None:
         """Leave out a row, which was removed."""
-        self._values.pop(key, None)
+        self.values.pop(key, None)

@@ -24,7 +24,12 @@ class Browsing:
         self.board = board
         self.clock = clock
         self.decided: Decided = []
-        self.fates = BrickFates(self.waste, self.keys_of, clock=lambda: clock.now)
+        # Those that stay, where nobody moves.
+        self.kept: list[ViewerPlan] | None = None
+        self.fates = BrickFates(self.waste, self.keys_of, self.plans, clock=lambda: clock.now)
+
+    def plans(self) -> list[ViewerPlan]:
+        return self.board.plans() if self.kept is None else self.kept
 
     def waste(self, key: str, cause: Waste) -> None:
         self.decided.append((key, cause))
@@ -48,15 +53,15 @@ class Browsing:
         """The decisions that are new, a second later."""
         self.clock.now += REVIEW_S
         before = len(self.decided)
-        self.fates.review(self.board.plans())
+        self.fates.review()
         return self.decided[before:]
 
     def ahead(self, *bricks: int) -> None:
         """The worker decodes bricks of the current plan."""
-        self.fates.review(self.board.plans())
+        self.fates.review()
         for brick in bricks:
             assert self.key(brick) in self.keys_of(self.board.plans()[0])
-            self.fates.decoded(self.key(brick), "ann")
+            self.fates.decoded(self.key(brick), self.board.live_plan("ann"))
 
 
 @pytest.fixture
@@ -67,10 +72,11 @@ def browsing(board: PlanStore, clock: Clock) -> Browsing:
 def after_grace(browsing: Browsing) -> Decided:
     """Decisions once the grace period is over; the plans stay, since nobody moves."""
     assert browsing.review() == []
-    plans = browsing.board.plans()
+    browsing.kept = browsing.board.plans()
     browsing.clock.now += GRACE_S
     before = len(browsing.decided)
-    browsing.fates.review(plans)
+    browsing.fates.review()
+    browsing.kept = None
     return browsing.decided[before:]
 
 
@@ -96,7 +102,9 @@ def test_plans_for_volumes_of_which_nothing_is_undecided_are_not_resolved(
         resolved.append(plan.file)
         return Browsing.keys_of(browsing, plan)
 
-    browsing.fates = BrickFates(browsing.waste, keys_of, clock=lambda: browsing.clock.now)
+    browsing.fates = BrickFates(
+        browsing.waste, keys_of, browsing.board.plans, clock=lambda: browsing.clock.now
+    )
     browsing.move(range(1000, 1100, 20))
     browsing.ahead(16)
     browsing.move([1000, 1020], viewer="bob", file="other.h5")
@@ -161,14 +169,14 @@ def test_a_brick_that_is_planned_again_within_the_grace_period_is_undecided(
     browsing.ahead(17)
     browsing.move([100])
     assert browsing.review() == []
-    browsing.clock.now += GRACE_S / 2
+    browsing.clock.now += 0.3 * GRACE_S
     browsing.move([1090])
     assert browsing.review() == []
     browsing.move([100])
     assert browsing.review() == []
-    browsing.clock.now += 0.6 * GRACE_S
+    browsing.clock.now += 0.3 * GRACE_S
     assert browsing.review() == []
-    browsing.clock.now += 0.6 * GRACE_S
+    browsing.clock.now += 0.3 * GRACE_S
     assert browsing.review() == [(browsing.key(17), Waste.JUMPED)]
 
 
@@ -184,8 +192,7 @@ def test_a_brick_for_another_axis_is_planned_while_its_viewer_is_in_the_volume(
     browsing: Browsing,
 ) -> None:
     browsing.move([1000])
-    browsing.fates.review(browsing.board.plans())
-    browsing.fates.decoded(browsing.key(7, (0, 2)), "ann")
+    browsing.fates.decoded(browsing.key(7, (0, 2)), browsing.board.live_plan("ann"))
     browsing.move(range(1000, 1400, 20))
     assert after_grace(browsing) == []
     browsing.move([1000], file="other.h5")
@@ -211,7 +218,9 @@ def test_a_decision_that_fails_costs_no_other(browsing: Browsing) -> None:
             raise OSError("no disk")
         record(key, cause)
 
-    browsing.fates = BrickFates(waste, browsing.keys_of, clock=lambda: browsing.clock.now)
+    browsing.fates = BrickFates(
+        waste, browsing.keys_of, browsing.plans, clock=lambda: browsing.clock.now
+    )
     browsing.ahead(17, 18)
     browsing.move([100])
     assert after_grace(browsing) == [(browsing.key(18), Waste.JUMPED)]

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from dashboard.prefetch import plan_store, viewer_plan
 from dashboard.prefetch.plan_store import PlanStore
 from dashboard.prefetch.planner import MAX_SAMPLES
-from dashboard.prefetch.viewer_plan import PREFIX, VERSION
+from dashboard.prefetch.viewer_plan import PREFIX, VERSION, ViewerPlan
 from dashboard.storage.bytes_cache import INLINE_BYTES
 from dashboard.storage.rows import DiskRows, RowsUnavailable
+from tests.clock import Clock
+from tests.rows import MemoryRows
 from tests.unit.prefetch.plans import only, view, viewers
 
 
@@ -112,3 +115,32 @@ def test_a_board_that_cannot_be_read_has_no_plans(
         monkeypatch.setattr(cache, reading, broken)
     assert board.plans() == []
     assert board.in_flight() == frozenset()
+
+
+def test_plans_of_other_machines_are_not_decoded_for_ones_own(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = MemoryRows(clock)
+    here, there = (PlanStore(rows, clock=clock, node=name) for name in ("höhe", "b"))
+    assert not here.have_rows()
+    view(here, 700)
+    view(there, 700, viewer="bob", file='with "node":"höhe" in its name.h5')
+    decoded: list[str] = []
+
+    def counted(key: str, value: bytes | None) -> ViewerPlan | None:
+        decoded.append(key)
+        return viewer_plan.read(key, value)
+
+    monkeypatch.setattr(plan_store, "read", counted)
+    (own,) = here.own_plans()
+    assert (own.viewer, decoded) == ("ann", ["plan:ann"])
+    assert here.have_rows()
+    assert here.live_plan("ann") is own
+    assert here.live_plan("eve") is None
+    assert decoded == ["plan:ann"]
+    # Who needs all of them gets the same objects each time.
+    both = here.plans()
+    assert both[0] is own
+    assert here.own_plans() == [own]
+    assert all(one is other for one, other in zip(here.plans(), both, strict=True))
+    assert decoded == ["plan:ann", "plan:bob"]

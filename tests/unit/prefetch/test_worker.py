@@ -135,7 +135,7 @@ def always(
     def plans() -> list[ViewerPlan]:
         return [plan_of(viewer, seconds) for viewer, seconds in due.items()]
 
-    monkeypatch.setattr(world.board, "plans", plans)
+    monkeypatch.setattr(world.board, "own_plans", plans)
 
 
 def served(world: World, rounds: int) -> str:

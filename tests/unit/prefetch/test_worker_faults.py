@@ -111,7 +111,7 @@ def test_running_continues_after_an_error_and_stops_on_request(
         return event.is_set()
 
     worker = Worker(world.board, world.resolve, world, world.ledger, clock=world.clock, wait=wait)
-    plans = world.board.plans
+    plans = world.board.own_plans
     troubles = [OSError("the board is gone")]
 
     def flaky() -> list[ViewerPlan]:
@@ -119,7 +119,7 @@ def test_running_continues_after_an_error_and_stops_on_request(
             raise troubles.pop()
         return plans()
 
-    monkeypatch.setattr(world.board, "plans", flaky)
+    monkeypatch.setattr(world.board, "own_plans", flaky)
     world.view("ann", 1000)
     worker.run(stop)
     assert len(world.decoded) == 8

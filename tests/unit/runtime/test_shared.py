@@ -74,10 +74,11 @@ def test_a_viewer_moves_on_over_two_machines(node: Callable[[str], Services]) ->
     view(b, "4,:,:")
     (plan,) = a.plans.plans()
     assert [position for _, position in plan.trajectory] == [(3,), (4,)]
-    assert (a.plans.is_own(plan), b.plans.is_own(plan)) == (False, True)
+    assert (a.plans.own_plans(), b.plans.own_plans()) == ([], [plan])
     view(a, "5,:,:")
     (plan,) = b.plans.plans()
-    assert (a.plans.is_own(plan), b.plans.is_own(plan)) == (True, False)
+    assert (a.plans.own_plans(), b.plans.own_plans()) == ([plan], [])
+    assert b.plans.have_rows()
 
 
 def test_a_file_is_described_once(node: Callable[[str], Services]) -> None:
