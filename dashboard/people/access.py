@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cachetools import TTLCache
 
@@ -16,11 +16,13 @@ from dashboard.people.accounts import ACCOUNT, NAME, Accounts
 from dashboard.people.attempts import Attempts, Client, digest
 from dashboard.people.audit import Audit, Event
 from dashboard.people.person import OPERATOR, Person
-from dashboard.people.provider import Provider
 from dashboard.people.sessions import KEPT_S, PROVIDER, SHARE, TOKEN, Sessions
 from dashboard.people.shared_limit import SharedMemory
 from dashboard.people.shares import Share, Shares
 from dashboard.people.tokens import PREFIX, Tokens
+
+if TYPE_CHECKING:
+    from dashboard.people.provider import Provider
 
 # People with shares that are known for `KEPT_S` to have the groups that were said.
 FOLLOWED: Final = 4096

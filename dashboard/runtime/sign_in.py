@@ -12,7 +12,6 @@ from dashboard.people.accounts import Accounts
 from dashboard.people.audit import Audit
 from dashboard.people.bookmarks import Bookmarks
 from dashboard.people.person import Admins
-from dashboard.people.provider import Provider
 from dashboard.people.sessions import Sessions
 from dashboard.people.shared_limit import SharedMemory
 from dashboard.people.shared_sessions import SharedSessions
@@ -26,6 +25,7 @@ from dashboard.telemetry.history import DAY_S
 
 if TYPE_CHECKING:
     from dashboard.people.people_calls import PeopleCalls
+    from dashboard.people.provider import Provider
 
 SWEEP_EVERY_S: Final = 60.0
 PROVIDER_EVERY_S: Final = 60.0
@@ -177,6 +177,9 @@ def provider_of(settings: Settings) -> Provider | None:
     """The identity provider of the settings; raises `SetupError` without its library."""
     if settings.oidc_issuer is None or settings.oidc_client_id is None:
         return None
+    # Its library takes a seventh of the time that a web process needs to start.
+    from dashboard.people.provider import Provider  # noqa: PLC0415
+
     secret = settings.oidc_client_secret
     return Provider(
         settings.oidc_issuer,

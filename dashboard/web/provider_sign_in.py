@@ -9,13 +9,15 @@ from __future__ import annotations
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import flask
 
 from dashboard.errors import BadRequest, Unauthorized
-from dashboard.people.provider import Pending, ProvidedPerson, Provider
 from dashboard.settings import Settings
+
+if TYPE_CHECKING:
+    from dashboard.people.provider import Pending, ProvidedPerson, Provider
 
 BEGIN: Final = "/sign-in/provider"
 CALLBACK: Final = "/sign-in/callback"
@@ -76,6 +78,8 @@ class ProviderSignIn:
             raise BadRequest(_TOO_LATE) from None
         if not (state and nonce and verifier):
             raise BadRequest(_TOO_LATE)
+        from dashboard.people.provider import Pending  # noqa: PLC0415  # where there is one
+
         return Pending(state, nonce, verifier), target
 
     def _redirect(self, request: flask.Request) -> str:
