@@ -19,6 +19,7 @@ from bench.browser import browser
 from bench.browser.screens import screens
 from bench.browser.views import views
 from bench.context import Context, Volume, describe, progress
+from bench.larger import larger
 from bench.machine import machine, versions
 from bench.many_chunks import many
 from bench.model import Section
@@ -41,6 +42,7 @@ PARTS: dict[str, Callable[[Context], Section | list[Section]]] = {
     "warm": warm,
     "scroll": scroll,
     "many": many,
+    "larger": larger,
     "others": others,
     "browse": browse,
     "browser": browser,

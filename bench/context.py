@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +46,11 @@ class Context:
         """Number of repetitions."""
         return quick if self.quick else full
 
-    def serving(self, *paths: str) -> AbstractContextManager[Server]:
-        """`lamella serve` with an empty cache."""
-        return serving(paths, ensure_private_directory(self.folder / "cache"))
+    def serving(
+        self, *paths: str, environment: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Server]:
+        """`lamella serve` with an empty cache, and with settings of the environment."""
+        return serving(paths, ensure_private_directory(self.folder / "cache"), environment)
 
 
 def describe(path: Path, folder: Path) -> Volume:

@@ -122,7 +122,7 @@ def made(folder: Path, kind: Kind, quick: bool) -> Path:
         for at in range(0, shape[0], kind.step):
             dataset[at : at + kind.step] = kind.values(shape, at, np.dtype(kind.dtype))
 
-    return _kept(path, write)
+    return kept(path, write)
 
 
 def many_chunks(folder: Path, shape: tuple[int, ...] = MANY) -> Path:
@@ -144,10 +144,10 @@ def many_chunks(folder: Path, shape: tuple[int, ...] = MANY) -> Path:
                     number += 1
 
     name = "many-chunks.h5" if shape == MANY else "very-many-chunks.h5"
-    return _kept(folder / name, write)
+    return kept(folder / name, write)
 
 
-def _kept(path: Path, write: Callable[[h5py.File], None]) -> Path:
+def kept(path: Path, write: Callable[[h5py.File], None]) -> Path:
     """`path`, written under a temporary name first, so that an aborted run leaves no incomplete file."""
     if not path.exists():
         part = path.with_suffix(f".{os.getpid()}.part")

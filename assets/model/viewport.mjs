@@ -64,6 +64,13 @@ const SQUARE_RATIO = 8;
 const MIN_SHORT_CELLS = 64;
 const MAX_LONG_CELLS = 4096;
 
+// Of a view that needs more decoded bytes than these (LARGE_BYTES in dashboard/frames/single_cells.py), in tiles of so many
+// bytes (TILE_BYTES in dashboard/addressing/chunk_grid.py), voxels are shown that lie in chunks of fewer bytes together, of
+// about a second.
+const LARGE_BYTES = 4 * 2 ** 30;
+const TILE_BYTES = 32 * 2 ** 20;
+const SPARSE_BYTES = 2 ** 30;
+
 /** @param {Span | null | undefined} range @param {number} length @param {number} step @returns {string} */
 function span(range, length, step) {
   if (!range && step === 1) return ':';
@@ -104,10 +111,27 @@ function steps(height, width, limit) {
   return height < width ? { rowStep: shortStep, colStep: longStep } : { rowStep: longStep, colStep: shortStep };
 }
 
-/** How voxels are pooled in a view. Labels and identifiers have no mean: of those the first of each block is shown.
- * @param {View} view @returns {Pool} */
+/** Every how many chunks along a side one has a voxel that is shown, where those of all voxels in view are too large to be
+ * decoded; 0 where they are not. @param {View} view @returns {number} */
+function sparseness({ shape, chunks, rows, cols, dtype, x, y }) {
+  if (!chunks) return 0;
+  const itemsize = Number(/\d+$/.exec(dtype)?.[0] || 8) / 8;
+  /** @param {number[]} sides */
+  const product = (sides) => sides.reduce((a, b) => a * b, 1);
+  const thick = product(chunks.filter((_, d) => d !== rows && d !== cols)) * itemsize;
+  const tile = Math.sqrt(TILE_BYTES / thick);
+  const lengths = [[y, rows], [x, cols]].map(([range, d]) => {
+    const [from, end] = voxelsIn(/** @type {Range | null} */ (range), shape[/** @type {number} */ (d)]);
+    return Math.min(end - from + tile, shape[/** @type {number} */ (d)]);
+  });
+  const decoded = product(lengths) * thick;
+  return decoded > LARGE_BYTES ? Math.ceil(Math.sqrt(decoded / SPARSE_BYTES)) : 0;
+}
+
+/** How voxels are pooled in a view. Labels and identifiers have no mean: of those the first of each block is shown, as it
+ * is of a view that is too large to be decoded. @param {View} view @returns {Pool} */
 export function poolOf(view) {
-  if (isCategorical(view)) return 'nearest';
+  if (isCategorical(view) || sparseness(view)) return 'nearest';
   const isLabel = !view.decode && (view.isEnum || /^(u?int64|bool)$/.test(view.dtype));
   return isLabel && view.pool === 'mean' ? 'nearest' : view.pool;
 }
@@ -128,6 +152,11 @@ export function viewportOf(view, limit) {
   /** @param {Span} span @param {number} step @returns {number} */
   const cells = ([start, stop], step) => Math.ceil((stop - start) / step);
   let { rowStep, colStep } = steps(r[1] - r[0], c[1] - c[0], limit);
+  const sparse = sparseness(view);
+  if (view.chunks && sparse) {
+    rowStep = Math.max(rowStep, sparse * view.chunks[view.rows]);
+    colStep = Math.max(colStep, sparse * view.chunks[view.cols]);
+  }
   let rowSpan = aligned(r, rows, rowStep);
   let colSpan = aligned(c, cols, colStep);
   while (cells(rowSpan, rowStep) * cells(colSpan, colStep) > limit && (rowStep < rows || colStep < cols)) {

@@ -27,6 +27,10 @@ MANY_CHUNKS = 1_000_000
 # besides decoding takes longer than that of one plane. The other planes are decoded behind the response.
 GROUP_BYTES = 8 * 1024 * 1024
 MAX_GROUP = 32
+# A plane that is not one brick is cut into tiles of at most so many bytes, so that a zoomed view decodes little
+# besides what it shows: one of chunks of one plane each from so many bytes on, any other if it fits into no brick.
+TILE_BYTES = 32 * 1024 * 1024
+LARGE_PLANE_BYTES = 32 * 1024 * 1024
 # Where each plane needs every chunk along its axis, a brick has neighbouring planes of all of them: a part of the
 # largest brick's bytes, of chunks with so many times its bytes at most.
 CUT_SHARE, CUT_DECODED = 4, 8
@@ -125,15 +129,25 @@ class ChunkGrid:
         """Voxels along each dimension of a brick that is not at the volume's edge.
 
         Outside the plane, a brick is one chunk thick. In a `flexible` grid with one dimension outside, small
-        chunks of one plane each are put together; and where chunks are as thick as the volume and all of them are
-        too much for a brick, it has some planes of each.
+        chunks of one plane each are put together; and where chunks are as thick as the volume, span the plane, and
+        are too much for a brick all together, it has some planes of each.
         """
         sides = list(self.chunks)
-        sides[rows], sides[cols] = self._tile(rows, cols, self.max_brick_bytes)
+        sides[rows], sides[cols] = self._tile(rows, cols, self._most_bytes(rows, cols))
         others = [dim for dim, n in enumerate(self.shape) if dim not in (rows, cols) and n > 1]
         if self.flexible and len(others) == 1:
             self._choose_thickness(sides, rows, cols, others[0])
         return tuple(sides)
+
+    def _most_bytes(self, rows: int, cols: int) -> int:
+        """Bytes of a brick that is one chunk thick, at most."""
+        thick = prod(side for at, side in enumerate(self.chunks) if at not in (rows, cols))
+        plane = self.shape[rows] * self.shape[cols] * self.itemsize
+        if thick == 1 and plane > LARGE_PLANE_BYTES:
+            return min(GROUP_BYTES, self.max_brick_bytes)
+        if thick * plane > self.max_brick_bytes:
+            return min(TILE_BYTES, self.max_brick_bytes)
+        return self.max_brick_bytes
 
     def _choose_thickness(self, sides: list[int], rows: int, cols: int, dim: int) -> None:
         """Make a brick with these sides thicker or thinner along `dim`."""
@@ -146,13 +160,17 @@ class ChunkGrid:
             most = min(GROUP_BYTES, self.max_brick_bytes)
             fits = min(most // plane, MAX_GROUP, self.max_brick_chunks // chunks)
             sides[dim] = max(min(fits, length), 1)
-        elif not is_whole and self.chunks[dim] >= length:
+        elif not is_whole and self.chunks[dim] >= length and self._spans(rows, cols):
             tall, wide = self._tile(rows, cols, CUT_DECODED * self.max_brick_bytes)
             fits = self.max_brick_bytes // CUT_SHARE // (tall * wide * self.itemsize)
             if fits:
                 # Of about equal thickness.
                 sides[dim] = ceil(length / ceil(length / fits))
                 sides[rows], sides[cols] = tall, wide
+
+    def _spans(self, rows: int, cols: int) -> bool:
+        """Whether a chunk is as tall or as wide as a plane, so that a zoomed view decodes little less than all."""
+        return any(self.chunks[dim] >= self.shape[dim] for dim in (rows, cols))
 
     def _tile(self, rows: int, cols: int, most_bytes: int) -> tuple[int, int]:
         """As `tile`, of a brick that is one chunk thick and has so many bytes at most."""

@@ -69,7 +69,7 @@ class Analyzer:
         self._check(selection)
         with VolumeFile(self._metadata, volume) as file:
             plane = PlaneReader(self._loader, self._contiguous, file, selection, requester)
-            plane.check()
+            plane.check(PoolMode.NEAREST)
             return plane.stored()
 
     def _projected(
@@ -88,7 +88,7 @@ class Analyzer:
                 mask = opened.enter_context(VolumeFile(self._metadata, packing.mask))
             how = (self._loader, self._contiguous, file, selection, requester, packing, mask)
             slab = SlabReader(*how, projection, self._sums)
-            slab.check()
+            slab.check(PoolMode.NEAREST)
             return slab.values(source.part, PoolMode.NEAREST, None)
 
     def _check(self, selection: Selection) -> None:

@@ -103,7 +103,7 @@ class BrickLoader:
         locks.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._metadata = metadata
         self._store = store
-        self._readers = readers
+        self.readers = readers
         self.demand_signal = demand
         self._locks = locks
         self._ledger = ledger
@@ -349,7 +349,7 @@ class BrickLoader:
                 pending.paused_s += self.monotonic() - before
 
         try:
-            reader = self._readers.of(volume)
+            reader = self.readers.of(volume)
             damaged = reader.read_brick(file, address, target, yield_to_demand and pause)
         except OSError as error:
             self._writer.abort_write(pending, error)
@@ -364,7 +364,7 @@ class BrickLoader:
         self, file: VolumeFile, address: BrickAddress, plane: int
     ) -> SinglePlaneBrick:
         """The requested plane alone, in memory, because the disk has no space for the brick."""
-        values, damaged = self._readers.of(file.volume).read_plane(file, address, plane)
+        values, damaged = self.readers.of(file.volume).read_plane(file, address, plane)
         return SinglePlaneBrick(values, plane, tuple(damaged))
 
     def _record_demand(

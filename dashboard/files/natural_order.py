@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _DIGITS = re.compile(r"([0-9]+)")
 
 Key = tuple[tuple[str | tuple[int, str], ...], str]
 
 
+# Folders of a path are those of the one before.
+@lru_cache(maxsize=1024)
 def natural_key(name: str) -> Key:
     """A sort key of one name: runs of digits compare as numbers, letters without their case.
 

@@ -25,6 +25,12 @@ from dashboard.frames.complex_part import ComplexPart, part_dtype, select_part
 from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.masks import leave_out, mask_selection
 from dashboard.frames.pooling import PoolMode, pool_blocks, pooled_dtype
+from dashboard.frames.single_cells import (
+    are_read_alone,
+    chunks_with_cells,
+    read_cells,
+    sparse_steps,
+)
 from dashboard.frames.unpacking import Packing
 from dashboard.meter import meter
 
@@ -52,6 +58,9 @@ class PlaneReader:
     Unpacked values are missing where `mask`, the file of the packing's, is not 0.
     """
 
+    # Whether cells may be taken from their chunks alone.
+    _may_take_cells = True
+
     def __init__(
         self,
         loader: BrickLoader,
@@ -72,6 +81,7 @@ class PlaneReader:
         self._requester = requester
         self._direct = volume.reads_planes_directly(selection)
         self._bricks = [] if self._direct else volume.bricks(selection)
+        self._takes_cells = False
         self._loaded: dict[str, Brick] = {}
         self._extent = [
             (item, item + 1) if isinstance(item, int) else (item.start, item.stop)
@@ -80,14 +90,27 @@ class PlaneReader:
         self.provenance: Provenance | None = None
         self.integrity_checks: list[Future[bool]] = []
 
-    def check(self) -> None:
-        """Raise `TooLarge` before decoding if the bricks have too many bytes."""
+    def check(self, pool: PoolMode) -> None:
+        """Raise `TooLarge` before decoding if there are too many bytes to be decoded."""
         decoded = self._decoded_bytes()
-        if decoded > MAX_DECODED_BYTES:
-            raise errors.TooLarge(
-                f"The slice needs {decoded / 2**30:.1f} GiB decoded and one request may take"
-                f" {MAX_DECODED_BYTES / 2**30:.0f} GiB; ask for a part of it."
-            )
+        volume, selection = self._volume, self._selection
+        self._takes_cells = takes_cells = (
+            self._may_take_cells
+            and pool is PoolMode.NEAREST
+            and are_read_alone(volume, selection, decoded, MAX_DECODED_BYTES)
+        )
+        if takes_cells:
+            decoded = chunks_with_cells(volume, selection) * volume.grid.chunk_bytes
+        if decoded <= MAX_DECODED_BYTES:
+            return
+        offer = ""
+        if self._may_take_cells:
+            steps = sparse_steps(volume, selection, MAX_DECODED_BYTES)
+            offer = f", or for single voxels (pool=nearest) at steps of {steps[0]} and {steps[1]}"
+        raise errors.TooLarge(
+            f"The slice needs {decoded / 2**30:.1f} GiB decoded and one request may take"
+            f" {MAX_DECODED_BYTES / 2**30:.0f} GiB; ask for a part of it{offer}."
+        )
 
     def _decoded_bytes(self) -> int:
         return sum(map(self._volume.grid.decoded_bytes, self._bricks))
@@ -154,6 +177,10 @@ class PlaneReader:
     def _region(self, low: int, high: int, step_r: int, step_c: int) -> NDArray[Any]:
         """Rows low … high and the selection's columns at steps, in native byte order."""
         span_c = self._selection.col_span
+        if self._takes_cells:
+            if self._requester.is_viewer_demand:
+                self._note(Provenance(Outcome.MISS, Reason.FIRST))
+            return read_cells(self._loader, self._file, self._selection, self._requester)
         if self._direct:
             region = self._contiguous.region(
                 self._file, self._selection, (low, high, step_r), step_c

@@ -276,7 +276,7 @@ class FrameRenderer:
             self._reader(file, mask, address, selection, requester) for selection in address.planes
         ]
         for plane in planes:
-            plane.check()
+            plane.check(address.pool)
         # The displayed part of a complex fill value may equal that of valid values, so missing cells are
         # found before the part is taken.
         missing = volume.fill if volume.fill_is_user_defined and volume.dtype.kind == "c" else None

@@ -36,6 +36,8 @@ class SlabReader(PlaneReader):
     The first plane of each brick is the viewer's demand. `sums` has those of slabs that were reduced lately.
     """
 
+    _may_take_cells = False
+
     def __init__(
         self,
         loader: BrickLoader,

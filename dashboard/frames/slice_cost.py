@@ -10,6 +10,8 @@ from dashboard.addressing.selection import Selection
 from dashboard.bricks.loader import BrickLoader
 from dashboard.bricks.store import BrickStore
 from dashboard.catalog.volume import ReadPath, Volume
+from dashboard.frames.plane_reader import MAX_DECODED_BYTES
+from dashboard.frames.single_cells import are_read_alone, chunks_with_cells
 
 # A slice that decodes less than this many times its own bytes is not slow because of how the file is stored.
 REMARKABLE = 4
@@ -54,6 +56,9 @@ class SliceCosts:
         # Other planes of a brick whose chunks have one plane each are not waited for.
         planes = (brick.of_plane(brick.plane_number(selection.fixed)) for brick in missing)
         chunks = sum(_chunks_in(volume, plane) for plane in planes) if chunked else 0
+        decoded = sum(map(volume.grid.decoded_bytes, bricks))
+        if are_read_alone(volume, selection, decoded, MAX_DECODED_BYTES):
+            chunks = chunks_with_cells(volume, selection)
         nbytes = chunks * volume.grid.chunk_bytes if chunked else 0
         if not chunked:
             nbytes = sum(brick.nbytes(itemsize) for brick in missing)

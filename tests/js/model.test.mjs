@@ -4,7 +4,7 @@ import { colorbarTicks } from '../../assets/model/colorbar.mjs';
 import { formatBound, formatExact, typedNumber } from '../../assets/model/number-format.mjs';
 import { nextIndex } from '../../assets/model/playback.mjs';
 import { colorLut } from '../../assets/model/quantize.mjs';
-import { viewportOf } from '../../assets/model/viewport.mjs';
+import { poolOf, viewportOf } from '../../assets/model/viewport.mjs';
 
 Deno.test('the table of colours has both ends and the gap', () => {
   const bytes = (reverse, gap, code) =>
@@ -21,6 +21,21 @@ Deno.test('the step is the smallest with no more cells than pixels', () => {
   assert.deepEqual([479 * 479, 680 * 680, 2e6].map((limit) => viewportOf(view, limit).step), [3, 2, 1]);
   const found = viewportOf(zoomed, 479 * 479);
   assert.deepEqual([found.step, found.row0, found.row1], [2, 10, 612]);
+});
+
+Deno.test('of a view that is too large to be decoded, voxels of some chunks are shown', () => {
+  const view = { shape: [640, 16384, 16384], chunks: [64, 64, 64], rows: 1, cols: 2, x: null, y: null };
+  Object.assign(view, { dtype: 'uint16', kind: 'values', pool: 'mean' });
+  const found = viewportOf(view, 680 * 680);
+  assert.deepEqual([found.rowStep, found.colStep, poolOf(view)], [384, 384, 'nearest']);
+  const chunks = Math.ceil(16384 / 384) ** 2;
+  assert.ok(chunks * 64 ** 3 * 2 <= 2 ** 30);
+  // What can be decoded is.
+  const zoomed = Object.assign({}, view, { x: [99.5, 5000.5], y: [10, 4910] });
+  assert.deepEqual([viewportOf(zoomed, 680 * 680).step, poolOf(zoomed)], [8, 'mean']);
+  const planes = Object.assign({}, view, { chunks: [1, 1024, 1024] });
+  assert.deepEqual([viewportOf(planes, 680 * 680).step, poolOf(planes)], [25, 'mean']);
+  assert.equal(poolOf(Object.assign({}, view, { chunks: null })), 'mean');
 });
 
 Deno.test('each direction is pooled by itself', () => {

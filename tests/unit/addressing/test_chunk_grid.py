@@ -186,6 +186,27 @@ def test_small_chunks_of_one_plane_are_put_together() -> None:
     assert hyper.brick_shape(2, 3) == (1, 1, 64, 64)
 
 
+@pytest.mark.parametrize("flexible", [True, False])
+def test_a_zoomed_view_of_a_large_plane_decodes_little_besides_it(*, flexible: bool) -> None:
+    view = {"row_range": (3000, 4024), "col_range": (5000, 6024)}
+    for side, chunks, most in (
+        (8192, (1, 512, 512), 32 * MIB),
+        (16384, (1, 1024, 1024), 32 * MIB),
+        (16384, (1, 16, 16384), 40 * MIB),
+        (8192, (64, 64, 64), 288 * MIB),
+        (16384, (64, 64, 64), 288 * MIB),
+    ):
+        grid = ChunkGrid((64, side, side), chunks, 2, 256 * MIB, flexible=flexible)
+        bricks = grid.bricks(VOLUME, {0: 9}, 1, 2, **view)
+        assert sum(map(grid.decoded_bytes, bricks)) <= most, chunks
+        assert grid.brick_shape(1, 2)[0] == chunks[0]
+    mosaic = ChunkGrid((16384, 16384), (512, 512), 2, 256 * MIB, flexible=flexible)
+    assert sum(map(mosaic.decoded_bytes, mosaic.bricks(VOLUME, {}, 0, 1, **view))) <= 32 * MIB
+    # A plane of 32 MiB is one brick.
+    frames = ChunkGrid((64, 4096, 4096), (1, 512, 512), 2, 256 * MIB, flexible=flexible)
+    assert frames.tile(1, 2) == (4096, 4096)
+
+
 def test_where_a_plane_needs_all_chunks_a_brick_has_some_planes_of_them() -> None:
     assert ONE_PLANE.brick_shape(0, 1) == (512, 704, 88)
     (brick,) = ONE_PLANE.bricks(VOLUME, {2: 300}, 0, 1)
