@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard import errors
 from dashboard.addressing.requester import Requester
 from dashboard.addressing.selection import Selection, Span
 from dashboard.bricks.loader import BrickLoader
@@ -60,11 +61,13 @@ def _at_steps(selection: Selection, down: int, across: int) -> Selection:
 def read_cells(
     loader: BrickLoader, file: VolumeFile, selection: Selection, requester: Requester
 ) -> NDArray[Any]:
-    """The cells of a selection, in native byte order.
+    """The cells of a selection, in native byte order; only for who waits for them, since nothing is cached.
 
-    Raises `CannotShow` for a damaged chunk that has some, `TooManyRequests` beyond the requester's quota, and the
-    errors of reading the file.
+    Raises `Busy` for others, `CannotShow` for a damaged chunk that has some, `TooManyRequests` beyond the quota,
+    and the errors of reading the file.
     """
+    if requester.purpose.is_prefetch:
+        raise errors.Busy("Single voxels of a large plane are not read ahead.")
     volume = file.volume
     rows, cols = selection.plane
     tall, wide = selection.row_span, selection.col_span

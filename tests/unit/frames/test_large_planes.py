@@ -103,6 +103,9 @@ def test_what_needs_all_of_a_large_plane_is_refused_with_an_offer(
     assert here.frame("data/a.h5", "gzip", "0,::14,::16").frame.body == (
         values[0, ::14, ::16].tobytes()
     )
+    # That would keep the threads from what is demanded meanwhile.
+    with pytest.raises(errors.Busy, match="not read ahead"):
+        here.frame("data/a.h5", "gzip", "1,::14,::16", purpose=Purpose.PREFETCH_MOVING)
     # Each slice of a slab would be decoded.
     slab = parse_projection("mean:3", 0, 9)
     with pytest.raises(errors.TooLarge, match=r"ask for a part of it\.$"):
