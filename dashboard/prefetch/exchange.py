@@ -25,7 +25,8 @@ from dashboard.addressing.slabs import slab_of
 from dashboard.catalog.description import slab_thickness
 from dashboard.catalog.volume import Volume
 from dashboard.errors import LamellaError
-from dashboard.prefetch.worker import MAX_ENTRIES, Task
+from dashboard.prefetch.expiring_set import MAX_ENTRIES
+from dashboard.prefetch.worker import Task
 from dashboard.storage.followed_rows import FollowedRows
 from dashboard.storage.rows import Rows, RowsUnavailable
 

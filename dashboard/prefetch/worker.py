@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
-from cachetools import FIFOCache
-
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
 from dashboard.addressing.outcomes import Purpose
@@ -28,6 +26,7 @@ from dashboard.addressing.requester import Requester
 from dashboard.blocking import on_blocking
 from dashboard.bulkhead import Bulkhead
 from dashboard.catalog.volume import Volume
+from dashboard.prefetch.expiring_set import ExpiringSet
 from dashboard.prefetch.fates import BrickFates
 from dashboard.prefetch.plan_resolver import ResolvedPlan
 from dashboard.prefetch.plan_store import FLIGHT_S, PlanStore
@@ -42,6 +41,8 @@ POLL_S: Final = 0.05
 IDLE_POLL_S: Final = 0.2
 # Polling interval while a demand is pending; bricks are decoded in some hundred milliseconds.
 DEMAND_POLL_S: Final = 0.01
+# How often plans are read meanwhile: those of a hundred viewers take longer than that.
+DEMAND_PLAN_S: Final = 0.25
 # How long a brick that was found in the cache is assumed to stay there.
 CACHED_TTL_S: Final = 1.0
 # A brick that failed is skipped for a minute. So is one that was decoded and already evicted, for about the
@@ -59,7 +60,6 @@ TIE_WINDOW_S: Final = 0.25
 MAX_STARVATION_S: Final = 3.0
 # A viewer that has been idle for this long may well change the axis next.
 IDLE_BEFORE_OTHER_AXES_S: Final = 2.0
-MAX_ENTRIES: Final = 10_000
 # Threads that may wait for different files while one more serves the others.
 MAX_WAITING: Final = 3
 
@@ -109,19 +109,6 @@ class FairnessState:
     waiting: float = math.inf
 
 
-class ExpiringSet:
-    """Keys with expiry times (Unix time, s)."""
-
-    def __init__(self) -> None:
-        self._until: FIFOCache[str, float] = FIFOCache(MAX_ENTRIES)
-
-    def holds(self, key: str, now: float) -> bool:
-        return now < self._until.get(key, -math.inf)
-
-    def remember(self, key: str, until: float) -> None:
-        self._until[key] = until
-
-
 class Worker:
     """Serves the plans: `run_once` decodes one brick, `run` repeats that until it is stopped.
 
@@ -160,6 +147,7 @@ class Worker:
         self._tries = Bulkhead(log, pause_s=0.0, clock=clock)
         self._known_cached = ExpiringSet()
         self._skip = ExpiringSet()
+        self._next_planning = -math.inf
         self._fairness: dict[str, FairnessState] = {}
         self._complete: dict[str, tuple[ViewerPlan, float]] = {}
         self._planned = 0
@@ -214,6 +202,8 @@ class Worker:
     def run_once(self) -> float:
         """Decode the brick with the earliest deadline, if any; returns how long to idle afterwards (s)."""
         now = self.clock()
+        if now < self._next_planning and not self._loader.no_demand_pending():
+            return DEMAND_POLL_S
         plans = self._plans.own_plans()
         if self.fates is not None:
             self.fates.review()
@@ -228,6 +218,7 @@ class Worker:
                 return 0.0
             return POLL_S if self._plans.have_rows() else IDLE_POLL_S
         if not self._loader.no_demand_pending():
+            self._next_planning = now + DEMAND_PLAN_S
             return DEMAND_POLL_S
         task = _next(tasks, fairness, now)
         state = fairness[task.sharer]

@@ -60,6 +60,28 @@ def test_nothing_is_begun_while_somebody_waits(world: World) -> None:
     assert world.work(2) == [961 // CHUNK, 961 // CHUNK - 1]
 
 
+def test_plans_are_read_now_and_then_while_a_request_waits(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.leaf("ann", 1000, 3)
+    world.is_quiet = False
+    read_at: list[float] = []
+    plans = world.board.own_plans
+
+    def own_plans() -> list[ViewerPlan]:
+        read_at.append(world.now)
+        return plans()
+
+    monkeypatch.setattr(world.board, "own_plans", own_plans)
+    for _ in range(100):
+        assert world.worker.run_once() == DEMAND_POLL_S
+        world.now += DEMAND_POLL_S
+    assert 4 <= len(read_at) <= 5
+    # What is planned is decoded as soon as no request waits.
+    world.is_quiet = True
+    assert world.work(1)
+
+
 def test_at_rest_it_says_so(world: World) -> None:
     world.leaf("ann", 1000, 20)
     world.now += 5
