@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -13,6 +15,7 @@ from bench.cluster.viewing import DATASET, ROOT
 from bench.load.warm import write
 from bench.model import Section, ratios
 from dashboard.addressing.slabs import slab_of
+from dashboard.benchmarking import processes
 from dashboard.benchmarking.client import Client
 from dashboard.storage.private_directory import ensure_private_directory
 
@@ -23,8 +26,9 @@ FRAMES: Final = (("0.46 MB", 680, "u8", 100, 0.5), ("3.7 MB", 1360, "raw", 40, 1
 METHOD: Final = f"""\
 One node, and HAProxy with the rules of `deploy/haproxy.cfg` before it. Requests of one client on connections that
 stay open, in turns: one to the node itself and one through HAProxy, either of them first. For cached frames, the
-median of each of {ROUNDS} rounds; for cold slices, the middle ones of bricks of 32 MB, each once, and
-pairs of bricks with the same values."""
+median of each of {ROUNDS} rounds: with two processors for node, HAProxy and client, and ("apart") with one of
+them for HAProxy, as on a machine of its own, and the other one for node and client. For cold slices, the middle
+ones of bricks of 32 MB, each once, and pairs of bricks with the same values."""
 
 
 def balancer(folder: Path, _: float) -> Section:
@@ -52,6 +56,10 @@ def balancer(folder: Path, _: float) -> Section:
                 found.add(
                     f"cached frame of {name}: p50 from the node itself", [a for a, _ in pairs], "ms"
                 )
+                with _apart():
+                    pairs = [_round(itself, through, side, format_, count) for _ in range(ROUNDS)]
+                apart = [b - a for a, b in pairs]
+                found.add(f"cached frame of {name}, HAProxy apart: p50, more", apart, "ms")
             one, other = _cold(itself, through, server.wait_until_idle)
     found.add(
         "cold slice, over that from the node itself",
@@ -62,6 +70,24 @@ def balancer(folder: Path, _: float) -> Section:
     found.add("cold slice from the node itself", one, "ms")
     found.add("cold slice through HAProxy", other, "ms")
     return found
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """HAProxy has a processor of its own within the block, and everything else another one."""
+    all_ = os.sched_getaffinity(0)
+    _bind({min(all_)}, {max(all_)})
+    try:
+        yield
+    finally:
+        _bind(all_, all_)
+
+
+def _bind(others: set[int], haproxy: set[int]) -> None:
+    for pid in processes.process_tree(os.getpid()):
+        name = (processes.PROC / str(pid) / "comm").read_text().strip()
+        for thread in (processes.PROC / str(pid) / "task").iterdir():
+            os.sched_setaffinity(int(thread.name), haproxy if name == "haproxy" else others)
 
 
 def _round(
