@@ -17,6 +17,7 @@ from bench.analysis import analysis
 from bench.browse import browse
 from bench.browser import browser
 from bench.browser.screens import screens
+from bench.browser.tools import tools
 from bench.browser.views import views
 from bench.context import Context, Volume, describe, progress
 from bench.larger import larger
@@ -47,6 +48,7 @@ PARTS: dict[str, Callable[[Context], Section | list[Section]]] = {
     "browse": browse,
     "browser": browser,
     "screens": screens,
+    "tools": tools,
     "views": views,
 }
 

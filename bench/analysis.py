@@ -1,4 +1,4 @@
-"""Projections of cached slices, and columns past the cache."""
+"""Projections and histograms of cached slices, and columns past the cache."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ NUMPY: dict[str, Callable[..., NDArray[Any]]] = {"max": np.max, "mean": np.mean,
 
 
 def analysis(context: Context) -> list[Section]:
-    """Projections and columns."""
-    return [_projections(context), _columns(context)]
+    """Projections, histograms and columns."""
+    return [_projections(context), _histograms(context), _columns(context)]
 
 
 def _projections(context: Context) -> Section:
@@ -84,6 +84,43 @@ def _projections(context: Context) -> Section:
             NUMPY[name](stack[:count], axis=0)
             plain.append((time.perf_counter() - began) * 1e3)
         section.add(f"{name} of {count} slices, NumPy", plain, "ms")
+    return section
+
+
+def _histograms(context: Context) -> Section:
+    volume = context.reference
+    shown = volume.shown
+    middle = shown.shape[0] // 2
+    section = Section(
+        "histogram",
+        "Histograms of cached slices",
+        "`/histogram` of slices of a cached brick, each for the first time, over one connection, from before the"
+        " request to the last byte. NumPy's histogram of the same slices, in one thread.",
+    )
+    with h5py.File(volume.path, "r", locking=False) as file:
+        planes = file[shown.dataset][middle : middle + context.times(20, 5)]
+    mine, plain = [], []
+    with context.serving(f"v={volume.path}") as server, server.client() as client:
+        for at in range(len(planes)):
+            client.slice("v", shown.dataset, shown.selection(0, middle + at))
+        processes.wait_until_idle(server.pid, within_s=60.0)
+        for at, plane in enumerate(planes):
+            began = time.perf_counter()
+            body = client.body(
+                "/api/v1/histogram",
+                file="v",
+                dataset=shown.dataset,
+                selection=shown.selection(0, middle + at),
+            )
+            mine.append((time.perf_counter() - began) * 1e3)
+            found = json.loads(body)
+            began = time.perf_counter()
+            counts, _ = np.histogram(plane, found["edges"])
+            plain.append((time.perf_counter() - began) * 1e3)
+            if found["counts"] != counts.tolist():
+                raise RuntimeError("a histogram has other counts than NumPy's")
+    section.add("histogram of a slice", mine, "ms", floor=10, more=False)
+    section.add("histogram of a slice, NumPy", plain, "ms")
     return section
 
 

@@ -26,12 +26,13 @@ AXES = (0, 1, 2)
 
 
 def open_view(server: Server, page: Tab, volume: Volume, **more: object) -> None:
-    """Open the middle of a volume, wait for what is beside its picture, and for prefetching to end."""
+    """Open the middle of a volume, wait for what `more` has beside its picture, and for prefetching to end."""
     index = volume.shown.shape[0] // 2
     query = {"file": "v", "dataset": volume.shown.dataset, "axis": 0, "index": index} | more
     page.page.goto(f"http://127.0.0.1:{server.port}/?{urlencode(query)}")
     page.await_seen(index)
-    page.page.wait_for_function("() => window.beside.length > 0", timeout=60_000)
+    if more:
+        page.page.wait_for_function("() => window.beside.length > 0", timeout=60_000)
     page.rest()
     server.wait_until_idle()
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
-from bench.browser.tab import Tab, chromium, script, tab
+from bench.browser.dragging import FRAME_MS, dragged
+from bench.browser.tab import Tab, chromium, tab
 from bench.browser.three import THREE, open_view, three
 from bench.context import Context
 from bench.model import Section
@@ -12,7 +11,6 @@ from dashboard.benchmarking.server import Server
 
 # Above what is to be reached, so that the keys do not limit it.
 RATE = 40.0
-FRAME_MS = 1000 / 60
 
 
 def views(context: Context) -> Section:
@@ -67,14 +65,14 @@ def _compared(context: Context, server: Server, page: Tab, section: Section) -> 
     beside: list[float] = []
     for _ in range(context.times(5, 2)):
         server.wait_until_idle()
-        frames = _dragged(page, handle["x"], header["y"] + 4, seconds)
+        frames = dragged(page, handle["x"], header["y"] + 4, seconds)
         others.append(_late(frames["between"]))
         beside.append(_long(frames["work"]))
         middle = page.page.locator("#compare-handle").bounding_box()
         if middle is None:
             raise RuntimeError("the swipe is gone")
         y = middle["y"] + middle["height"] / 2
-        frames = _dragged(page, middle["x"] + middle["width"] / 2, y, seconds)
+        frames = dragged(page, middle["x"] + middle["width"] / 2, y, seconds)
         late.append(_late(frames["between"]))
         longest.append(max(frames["between"]))
         work += frames["work"]
@@ -104,21 +102,3 @@ def _long(work: list[float]) -> float:
 def _late(between: list[float]) -> float:
     """Percent of the frames that are late."""
     return 100 * sum(ms > 1.5 * FRAME_MS for ms in between) / len(between)
-
-
-def _dragged(page: Tab, x: float, y: float, seconds: float) -> dict[str, list[float]]:
-    """What `frames.js` records while a mouse button is held and moved from there to and fro."""
-    page.page.mouse.move(x, y)
-    page.page.mouse.down()
-    page.page.evaluate(script("frames"))
-    begun = time.perf_counter()
-    for turn in range(int(60 * seconds)):
-        late = begun + turn / 60 - time.perf_counter()
-        if late > 0:
-            time.sleep(late)
-        page.page.mouse.move(x + 2 * (60 - abs(turn % 120 - 60)) - 60, y)
-    frames: dict[str, list[float]] = page.page.evaluate(script("frames"))
-    page.page.mouse.move(x, y)
-    page.page.mouse.up()
-    page.rest()
-    return frames
