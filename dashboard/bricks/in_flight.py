@@ -3,15 +3,22 @@
 The requested plane is returned once the chunks are decoded to its depth, and so are further ones while the brick
 is decoded to its end and written after the responses (write-behind). The brick's lock is kept all that time, so
 that nothing is decoded twice.
+
+One brick is in flight at a time, unless a viewer demands planes of several views at once, as of three through a
+point: those would wait for whole bricks to be written otherwise.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
@@ -33,15 +40,20 @@ log = logging.getLogger(__name__)
 
 # Smaller bricks take less time to be added to the cache than a thread that does it after the response.
 MIN_PROGRESSIVE_BYTES = 256 * 1024
+# Bricks of other views beside the first one: those of three through a point.
+MAX_BESIDE = 2
+# How long bricks wait to be written, at most, while planes are decoded that requests wait for.
+YIELD_S = 0.5
 
 
 @dataclass(frozen=True)
 class InFlightBrick:
-    """A brick in flight: its decoded chunks, the file they come from, the brick's own file, the cause of the
-    decode, and whether all chunk checksums matched.
+    """A brick in flight: its decoded chunks, the buffer that they are in, the file they come from, the brick's own
+    file, the cause of the decode, and whether all chunk checksums matched.
     """
 
     brick: ProgressiveBrick
+    buffer: ReusableBuffer
     file: VolumeFile
     pending: PendingBrickFile
     cause: Cause
@@ -59,7 +71,7 @@ class InFlightBrick:
 
 
 class ProgressiveLoader:
-    """The brick that this process decodes progressively for a viewer; one at a time."""
+    """The bricks that this process decodes progressively: one, or those of several views of one viewer."""
 
     def __init__(
         self, decoder: Decoder, writer: BrickWriter, demand: DemandSignal, buffer_bytes: int
@@ -67,31 +79,73 @@ class ProgressiveLoader:
         self._decoder = decoder
         self._writer = writer
         self._demand = demand
-        self._buffer = ReusableBuffer(buffer_bytes)
+        self._buffers = [
+            ReusableBuffer(buffer_bytes, is_kept=number == 0) for number in range(1 + MAX_BESIDE)
+        ]
+        # A thread for each: planes that are deeper in one do not wait until another is written.
         self._background = ThreadPoolExecutor(
-            1, thread_name_prefix="behind", initializer=compute_in_long_slices
+            len(self._buffers), thread_name_prefix="behind", initializer=compute_in_long_slices
         )
-        self._in_flight: InFlightBrick | None = None
+        self._in_flight: dict[str, InFlightBrick] = {}
+        self._changed = threading.Condition()
+        # The viewers and bricks for which buffers are taken.
+        self._taken: dict[ReusableBuffer, tuple[str, BrickAddress]] = {}
+        # Requests whose plane is being decoded.
+        self._waiting = 0
 
     @property
     def in_use(self) -> bool:
-        """Whether a brick is in this process's buffer."""
-        return self._buffer.in_use
+        """Whether a brick is in a buffer of this process."""
+        return bool(self._taken)
 
     def plane(
         self, address: BrickAddress, number: int, timeout_s: float
     ) -> tuple[SinglePlaneBrick | None, Outcome, Cause] | None:
-        """(plane of the brick in flight, outcome, cause of the decode); None when another brick is in flight.
+        """(plane of a brick in flight, outcome, cause of the decode); None when the brick is not in flight.
 
         The plane is None when decoding was aborted or the brick is in the cache by now. Raises `TimeoutError`.
         """
-        work = self._in_flight
-        if work is None or work.brick.address != address:
+        work = self._in_flight.get(address.key)
+        if work is None:
             return None
         outcome = Outcome.HIT if work.brick.has_plane(number) else Outcome.COALESCED
         with meter(Stage.WAIT):
             brick = work.plane(number, timeout_s)
         return brick, outcome, work.cause
+
+    def _acquire(
+        self, size: int, viewer: str, address: BrickAddress
+    ) -> tuple[ReusableBuffer, NDArray[np.uint8]] | None:
+        """A buffer and its memory; the first one, or another while the same viewer has those for other views."""
+        with self._changed:
+            if self._buffers[0] in self._taken and not all(
+                viewer and by == viewer and not _is_same_view(address, other)
+                for by, other in self._taken.values()
+            ):
+                return None
+            buffer = next((one for one in self._buffers if one not in self._taken), None)
+            memory = None if buffer is None else buffer.acquire(size)
+            if buffer is None or memory is None:
+                return None
+            self._taken[buffer] = viewer, address
+            return buffer, memory
+
+    def _release(self, buffer: ReusableBuffer) -> None:
+        with self._changed:
+            del self._taken[buffer]
+            buffer.release()
+
+    @contextmanager
+    def _awaited(self) -> Iterator[None]:
+        """A request waits for its plane to be decoded in this block."""
+        with self._changed:
+            self._waiting += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._waiting -= 1
+                self._changed.notify_all()
 
     def start(
         self,
@@ -112,32 +166,34 @@ class ProgressiveLoader:
             return None
         if not is_one_chunk_thick(volume, address):
             return None
-        memory = self._buffer.acquire(size)
-        if memory is None:
+        acquired = self._acquire(size, cause.viewer, address)
+        if acquired is None:
             return None
+        buffer, memory = acquired
         work = None
         try:
             pending = self._writer.begin(volume, address, Purpose.DEMAND)
             if pending is None:
-                self._buffer.release()
+                self._release(buffer)
                 return None
             try:
                 started = self._decoder.start_progressive(file, address, memory, number)
                 # The request that opened the file may end before the brick is written.
-                work = InFlightBrick(started, file.duplicate(), pending, cause)
+                work = InFlightBrick(started, buffer, file.duplicate(), pending, cause)
             except BaseException:
                 pending.discard()
                 raise
-            self._in_flight = work
+            self._in_flight[address.key] = work
             first_pass = work.brick.first_pass_bytes(number)
-            read = self._decoder.decode_to(work.file, work.brick, first_pass)
+            with self._awaited():
+                read = self._decoder.decode_to(work.file, work.brick, first_pass)
             # The rest of the brick is decoded for this request too, if after its response.
             count_bytes(Stage.READ, started.stored_bytes(file.index().sizes) - read)
             count_bytes(Stage.DECODE, address.nbytes(volume.dtype.itemsize))
             brick = work.plane(number, 0.0)
         except BaseException:
             if work is None:
-                self._buffer.release()
+                self._release(buffer)
             else:
                 self._end(work)
                 work.pending.discard()
@@ -148,6 +204,8 @@ class ProgressiveLoader:
 
     def _write_behind(self, work: InFlightBrick, locked: ExitStack) -> None:
         """Decode the remaining planes, write the brick to its file and add it to the cache (write-behind)."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting, YIELD_S)
         with locked:
             try:
                 if self._write(work):
@@ -190,11 +248,15 @@ class ProgressiveLoader:
             self._end(work)
 
     def _end(self, work: InFlightBrick) -> None:
-        self._in_flight = None
+        del self._in_flight[work.brick.address.key]
         work.brick.close()
         work.file.close()
-        self._buffer.release()
+        self._release(work.buffer)
 
     def close(self) -> None:
-        """Wait for the brick in flight."""
+        """Wait for the bricks in flight."""
         self._background.shutdown(wait=True)
+
+
+def _is_same_view(one: BrickAddress, other: BrickAddress) -> bool:
+    return (one.volume, one.order) == (other.volume, other.order)

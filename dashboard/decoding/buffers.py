@@ -43,10 +43,14 @@ class ThreadBuffers:
 
 
 class ReusableBuffer:
-    """One block of memory that a process keeps for progressive bricks; one user at a time."""
+    """One block of memory that a process keeps for progressive bricks; one user at a time.
 
-    def __init__(self, limit: int) -> None:
+    Without `is_kept` it is freed when it is released.
+    """
+
+    def __init__(self, limit: int, *, is_kept: bool = True) -> None:
         self._limit = limit
+        self._is_kept = is_kept
         self._lock = threading.Lock()
         self._memory: Bytes | None = None
 
@@ -68,5 +72,7 @@ class ReusableBuffer:
         return self._lock.locked()
 
     def release(self) -> None:
-        """Release the memory for the next user; it stays allocated."""
+        """Release the memory for the next user."""
+        if not self._is_kept:
+            self._memory = None
         self._lock.release()

@@ -31,6 +31,9 @@ MAX_STREAM_STATE_BYTES = 128 * 1024 * 1024
 # Share of each chunk that is inflated in the first pass after the requested plane. Short, so that its planes are
 # available soon; not shorter, since each pass reads and resumes every chunk.
 FIRST_PASS_SHARE = 1 / 8
+# A plane that needs so much of each chunk has them inflated whole, and all planes are there with it: as for planes
+# across the chunks' later dimensions.
+WHOLE_SHARE = 0.9
 
 
 def required_bytes(volume: Volume, address: BrickAddress) -> int:
@@ -162,7 +165,9 @@ class ProgressiveBrick:
         if decoder is not None:
             kept = self._index_positions.size * decoder.stream_bytes()
             if kept <= MAX_STREAM_STATE_BYTES:
-                return self._bytes_needed(plane)
+                needed = self._bytes_needed(plane)
+                if needed < WHOLE_SHARE * self.volume.grid.chunk_bytes:
+                    return needed
         return self.volume.grid.chunk_bytes
 
     def remaining_passes(self) -> list[int]:

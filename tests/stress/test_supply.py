@@ -53,12 +53,15 @@ def read(here, number):
         plane, name = int(rng.choice(how["planes"])), str(rng.choice(how["names"]))
         purpose = Purpose.DEMAND if rng.random() < how["demand"] else Purpose.PREFETCH_MOVING
         counted = purpose is Purpose.DEMAND
-        (address,) = here.bricks("data/a.h5", name, f"{{plane}},:,:")
-        at = plane - address.start[0]
+        axis = int(rng.choice(how["axes"]))
+        text = [":"] * 3
+        text[axis] = str(plane)
+        (address,) = here.bricks("data/a.h5", name, ",".join(text))
+        at = plane - address.start[axis]
         try:
             found = here.load(address, purpose, plane=at, counted=counted)
             outcome = found.outcome
-            if found.brick.plane(at).tobytes() != values[plane].tobytes():
+            if found.brick.plane(at).tobytes() != values.take(plane, axis).tobytes():
                 wrong.append(plane)
         except loader.CacheFull:
             outcome = "no room"
@@ -130,6 +133,7 @@ def options(seed: int, **how: Any) -> str:
     """What a reader is to do."""
     default = {
         "planes": list(range(SHAPE[0])),
+        "axes": [0],
         "names": ["fast", "slow"],
         "demand": 0.7,
         "threads": 4,
@@ -185,13 +189,17 @@ def check_values(here: Parts) -> None:
             assert answer.frame.body == VALUES[plane].tobytes()
 
 
-@pytest.mark.parametrize("capacity", [100, 5])
+@pytest.mark.parametrize(
+    ("capacity", "axes", "bricks"), [(100, [0], 12), (5, [0], 12), (100, [0, 1, 2], 20)]
+)
 def test_processes_and_threads_on_one_cache(
-    start: Start, data: Path, tmp_path: Path, capacity: int
+    start: Start, data: Path, tmp_path: Path, capacity: int, axes: list[int], bricks: int
 ) -> None:
     home = tmp_path / "home"
     limit = capacity * (BRICK_BYTES + 100)
-    processes = [start(READER, data, home, options(seed, limit=limit)) for seed in range(3)]
+    processes = [
+        start(READER, data, home, options(seed, limit=limit, axes=axes)) for seed in range(3)
+    ]
     let_go(*processes)
     outcomes = sum((finished(process) for process in processes), Counter[str]())
     assert outcomes.total() == 3 * 4 * 40
@@ -202,9 +210,9 @@ def test_processes_and_threads_on_one_cache(
     assert list((home / "locks").iterdir()) == []
     assert cache.check() == []
     if capacity == 100:
-        # Everything fits: each of the twelve bricks was decoded by one of them.
-        assert entries == outcomes["miss"] == 12
-        assert Stats(DiskRows(ledger)).totals().counts["bricks.decoded"] == 12
+        # Everything fits: each of the bricks was decoded by one of them.
+        assert entries == outcomes["miss"] == bricks
+        assert Stats(DiskRows(ledger)).totals().counts["bricks.decoded"] == bricks
         assert outcomes["no room"] == 0
     cache.close()
     ledger.close()

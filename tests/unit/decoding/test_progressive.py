@@ -116,6 +116,18 @@ def test_more_chunks_than_may_be_kept_are_inflated_whole(
     assert kept.first_pass_bytes(1) == whole
 
 
+@pytest.mark.usefixtures("part_by_part")
+def test_chunks_of_which_a_plane_needs_nearly_all_are_inflated_whole(
+    here: Parts, data: Path
+) -> None:
+    values = files.made_up("<u2", (10, 20, 15))
+    files.write(data / "a.h5", x=(values, {"chunks": (10, 10, 15), "compression": "gzip"}))
+    kept = hold(here, 1)
+    whole = kept.volume.grid.chunk_bytes
+    assert kept.first_pass_bytes(7) == whole * 8 // 10
+    assert kept.first_pass_bytes(8) == whole
+
+
 def test_chunks_are_dealt_out_once_each_and_few_at_last(here: Parts, data: Path) -> None:
     values = files.made_up("<u2", (2, 301, 2))
     files.write(data / "a.h5", x=(values, {"chunks": (2, 1, 2)}))
