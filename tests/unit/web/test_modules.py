@@ -96,11 +96,11 @@ def test_the_viewer_loads_nothing_of_the_monitor() -> None:
     ] == ["render/dom.mjs", "ui/session.mjs"]
 
 
-@pytest.mark.parametrize("room", ["ui/tools/", "ui/views/", "ui/palette/", "ui/histogram/"])
-def test_what_looks_closer_is_loaded_at_first_use(room: str) -> None:
+@pytest.mark.parametrize("folder", ["ui/tools/", "ui/views/", "ui/palette/", "ui/histogram/"])
+def test_what_looks_closer_is_loaded_at_first_use(folder: str) -> None:
     at_once = modules.modules_of(ASSETS, modules.VIEWER)
     later = set(modules.modules_of(ASSETS, modules.VIEWER, later=True)) - set(at_once)
-    assert {name for name in MODULES if name.startswith(room)} <= later
+    assert {name for name in MODULES if name.startswith(folder)} <= later
 
 
 def test_one_global_is_set_and_one_module_sets_it() -> None:
