@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 BUILT := pyproject.toml .ci/compile.py $(wildcard dashboard/*/*/*.[ch] dashboard/*/*/*/*.[ch])
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 2
 BENCH_ARGS ?=
 FUZZ_S ?= 300
 

@@ -39,10 +39,7 @@ for ignored in (signal.SIGHUP, signal.SIGINT):
         signal.signal(ignored, signal.SIG_DFL)
 
 # Folders of tests that are one unit of work each.
-BROWSER = "tests/browser/"
-LONG = (BROWSER, "tests/stress/")
-# The files before this one take about half of the time of all tests with a browser.
-BROWSER_HALF = "test_n"
+LONG = ("tests/browser/", "tests/stress/")
 
 # Folders of tests without threads, processes or times: what fails there fails again.
 ONE_ATTEMPT = ("tests/property/",)
@@ -69,20 +66,17 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Distribute the tests of `pytest -n 3` by file, for the sake of fixtures that a module shares.
+    """Distribute the tests of `pytest -n 2` by file, for the sake of fixtures that a module shares.
 
-    Those with a browser are two units of work, each with a server and a Chromium of its own, and those that
-    load the machine by themselves are another.
+    Those with a browser are one unit of work, which shares a server and a Chromium, and those that load
+    the machine by themselves are another: no two of a kind run at the same time.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            folder = next((folder for folder in LONG if file.startswith(folder)), None)
-            if folder == BROWSER:
-                return f"{folder} {file.removeprefix(folder) < BROWSER_HALF}"
-            return folder or file
+            return next((folder for folder in LONG if file.startswith(folder)), file)
 
     # In the order of the tests, not the units with the most tests first.
     config.option.loadscopereorder = False
@@ -90,7 +84,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest units of work are first, so that all processes have something to do until the end.
+    """The longest units of work are first, so that both processes have something to do until the end.
 
     A test has a second attempt, since waits may run out on a busy machine; the summary has the first one's error.
     """
