@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import random
 import re
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Self
 
 from bench import large_volumes
 from bench.context import SEED, Context, read_through
@@ -200,10 +198,12 @@ def _volumes(context: Context) -> Section:
     files = [f"v/scan_{number}.h5" for number in range(VOLUMES)]
     target = TraceTarget(files, DATASET, lambda _, index: f"{index},:,:")
     environment = {"LAMELLA_BRICK_CACHE_BYTES": str(limit)}
+    caches: list[dict[str, int]] = []
     with (
         context.serving(f"v={folder}", environment=environment) as server,
         processes.PeakMemory(server.pid) as peak,
-        _Caches(server) as caches,
+        server.client() as asking,
+        processes.Sampler(lambda: caches.append(_cache_of(asking)), 1.0),
     ):
         seen = play(Trace("volumes", "", tuple(viewers), paced=True), target, server.client)
     times = sorted(one.total_ms for one in seen if one.status == 200)
@@ -216,33 +216,16 @@ def _volumes(context: Context) -> Section:
     section.add("longest", [times[-1]], "ms")
     section.add("errors", [sum(one.tries > 0 and one.status != 200 for one in seen)], "slices")
     section.add("memory of all processes", [peak.bytes / MIB], "MiB")
-    most = [100 * one["bytes"] / one["limit"] for one in caches.seen]
+    most = [100 * one["bytes"] / one["limit"] for one in caches]
     section.add("of the limit, at most", [max(most)], "%")
-    section.add("bricks evicted", [caches.seen[-1]["evictions"]], "bricks")
+    section.add("bricks evicted", [caches[-1]["evictions"]], "bricks")
     return section
 
 
-class _Caches:
-    """What a server says of its brick cache, once a second while the context is entered."""
-
-    def __init__(self, server: Server) -> None:
-        self.seen: list[dict[str, int]] = []
-        self._server = server
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask, name="caches", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _ask(self) -> None:
-        with self._server.client() as client:
-            while not self._stop.wait(1.0) or not self.seen:
-                self.seen.append(client.json("/api/v1/stats", window="all")["caches"]["bricks"])
+def _cache_of(client: Client) -> dict[str, int]:
+    """What the server says of its brick cache."""
+    found: dict[str, int] = client.json("/api/v1/stats", window="all")["caches"]["bricks"]
+    return found
 
 
 def _shown(client: Client, selection: str, file: str = "v", **more: str) -> SliceResponse:

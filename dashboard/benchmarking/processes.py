@@ -73,15 +73,14 @@ def wait_until_idle(
     return False
 
 
-class PeakMemory:
-    """Samples `private_bytes` of a process while the context is entered; `bytes` is the maximum."""
+class Sampler:
+    """Calls `sample` in a thread every `every_s` seconds while the context is entered, and once at its end."""
 
-    def __init__(self, pid: int, every_s: float = 0.2) -> None:
-        self.bytes = 0
-        self._pid = pid
+    def __init__(self, sample: Callable[[], object], every_s: float) -> None:
+        self._sample = sample
         self._every = every_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._sample, name="memory", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -90,8 +89,20 @@ class PeakMemory:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self.bytes = max(self.bytes, private_bytes(self._pid))
+        self._sample()
 
-    def _sample(self) -> None:
+    def _run(self) -> None:
         while not self._stop.wait(self._every):
-            self.bytes = max(self.bytes, private_bytes(self._pid))
+            self._sample()
+
+
+class PeakMemory(Sampler):
+    """Samples `private_bytes` of a process while the context is entered; `bytes` is the maximum."""
+
+    def __init__(self, pid: int, every_s: float = 0.2) -> None:
+        super().__init__(self._add, every_s)
+        self.bytes = 0
+        self._pid = pid
+
+    def _add(self) -> None:
+        self.bytes = max(self.bytes, private_bytes(self._pid))
