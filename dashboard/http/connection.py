@@ -247,9 +247,7 @@ class Connection:
         self._head_waits = not self.began_answer and self._tls is None
         self.began_answer = True
         while self.unsent_bytes > UNSENT_LIMIT:
-            poller = select.poll()
-            poller.register(self.sock, select.POLLOUT)
-            if not poller.poll(SEND_PROGRESS_S * 1e3):
+            if not self._accepts(SEND_PROGRESS_S * 1e3):
                 raise TimeoutError
             self.send_pending()
         for piece in (data,) if self._tls is None else self._tls.encrypt(data):
@@ -278,31 +276,42 @@ class Connection:
         """
         if self._head_waits:
             self.send_pending()  # there is no body
-        poller = select.poll()
-        poller.register(self.sock, select.POLLOUT)
         for _ in range(PROMPT_ROUNDS):
-            if not self.unsent_bytes or not poller.poll(PROMPT_MS):
+            if not self.unsent_bytes or not self._accepts(PROMPT_MS):
                 break
             self.send_pending()
+
+    def _accepts(self, within_ms: float) -> bool:
+        poller = select.poll()
+        try:
+            poller.register(self.sock, select.POLLOUT)
+        except ValueError:
+            raise ConnectionAbortedError from None  # closed by the event loop
+        return bool(poller.poll(within_ms))
 
     def send_pending(self) -> bool:
         """Send pending bytes; returns whether any were accepted, raises `OSError`."""
         taken = 0
         self._head_waits = False
+        unsent = self._unsent  # another one once the event loop has closed the connection
         try:
-            while self._unsent:
-                pieces = list(islice(self._unsent, MOST_PIECES))
+            while unsent:
+                pieces = list(islice(unsent, MOST_PIECES))
                 count = self.sock.sendmsg(pieces)
                 taken += count
                 self.unsent_bytes -= count
                 for piece in pieces:
                     if count < len(piece):
-                        self._unsent[0] = piece[count:]
+                        unsent[0] = piece[count:]
                         return True
-                    self._unsent.popleft()
+                    unsent.popleft()
                     count -= len(piece)
         except (BlockingIOError, InterruptedError):
             pass
+        except OSError:
+            if self.sock.fileno() < 0:
+                raise ConnectionAbortedError from None
+            raise
         return taken > 0
 
     def finish(self) -> None:
@@ -314,6 +323,6 @@ class Connection:
 
     def close(self) -> None:
         """Close the socket."""
-        self._unsent.clear()
+        self._unsent = deque()
         self.unsent_bytes = 0
         self.sock.close()

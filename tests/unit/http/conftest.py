@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -47,7 +48,13 @@ class Worker(EventWorker):
     """Without signal handlers, which only the main thread may have."""
 
     def init_signals(self) -> None:
+        self.answering: set[Any] = set()
         self.started.set()
+
+    def _run_request(self, connection: Any) -> None:
+        self.answering.add(connection)
+        super()._run_request(connection)
+        self.answering.discard(connection)
 
 
 @dataclass
@@ -179,6 +186,10 @@ def running(
             clock.now += 1000
             thread.join(WITHIN_S)
             assert not thread.is_alive()
+            end = time.monotonic() + WITHIN_S
+            while worker.answering and time.monotonic() < end:
+                time.sleep(0.01)  # its last act is to write to the pipe
+            assert not worker.answering
             worker.tmp.close()
             for descriptor in worker.PIPE:
                 os.close(descriptor)

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from dashboard.http import acceptor
 from dashboard.http.acceptor import MARGIN, PLACES, ConnectionCounts
 from tests.unit.http.applications import GET, echo, eventually
 from tests.unit.http.conftest import running
 
 
-def test_new_connections_go_to_the_process_with_fewer() -> None:
+def test_new_connections_go_to_the_process_with_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptor, "YIELD_S", 2.0)  # enough on a busy machine
     counts = ConnectionCounts()
     listener = socket.create_server(("127.0.0.1", 0))
     with running(echo, listener=listener, share=counts.share([])) as first:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,6 +87,33 @@ def test_what_readers_leave_in_memory_is_bounded(run: Any, monkeypatch: pytest.M
     assert readers[-1].reply().body == LARGE
     with pytest.raises((EOFError, ConnectionError)):
         readers[0].reply()
+
+
+@pytest.mark.parametrize("more", [b"b" * 10, LARGE + LARGE])
+def test_an_answer_that_outlasts_the_time_for_finishing_ends_like_one_whose_client_has_gone(
+    run: Any, caplog: pytest.LogCaptureFixture, more: bytes
+) -> None:
+    closed = threading.Event()
+
+    def wsgi(environ: dict[str, Any], start: Any) -> Iterator[bytes]:
+        start("200 OK", [])
+        yield b"a"
+        closed.wait(20)
+        yield more
+        yield more
+
+    running = run(wsgi)
+    client = running.connect().send(GET)
+    client.more()
+    running.stop()
+    running.clock.now += 1000
+    running.thread.join(20)
+    closed.set()
+    end = time.monotonic() + 20
+    while running.worker.answering and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not running.worker.answering
+    assert not caplog.records
 
 
 def test_an_answer_in_pieces_is_never_in_memory_as_a_whole(run: Any) -> None:
