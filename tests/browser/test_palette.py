@@ -60,6 +60,39 @@ def test_the_palette_finds_actions_files_and_datasets(viewer: Any) -> None:
     viewer.address("index=")
 
 
+def test_the_palette_reaches_controls_wherever_they_stand(viewer: Any) -> None:
+    viewer.open(f"{SCAN}&tools=line:5,5,20,30;point:3,3&compare=scan.h5|/entry/data")
+    page = viewer.page
+    page.wait_for_selector("#histogram .handle")
+    page.wait_for_selector("#profile-panel:not(.hidden)", state="attached")
+
+    def choose(text: str) -> None:
+        find(viewer, text)
+        assert text in page.evaluate(MARKED).lower()
+        page.keyboard.press("Enter")
+
+    choose("freeze this profile")
+    viewer.address("frozen=20,:,:")
+    # In a tab that is not in front; before, in one that is.
+    choose("left out at either end: 5 %")
+    viewer.until("() => /window=[^v]/.test(location.search)")
+    choose("percent left out")
+    viewer.until("() => document.activeElement.id === 'percent-input'")
+    choose("counted: whole volume")
+    assert page.locator("#histogram-controls details[open]").count() == 1
+    choose("upper end of the window")
+    viewer.until("() => document.activeElement.matches('.handle-hi')")
+    choose("way of comparing: swipe")
+    viewer.address("comparing=swipe")
+    choose("end the comparison")
+    viewer.until("() => !location.search.includes('compar')")
+    choose("counted: this slice")
+    choose("clear the frozen")
+    viewer.until("() => !location.search.includes('frozen=')")
+    choose("remove all shapes")
+    viewer.until("() => !location.search.includes('tools=')")
+
+
 def test_help_lists_the_keys_and_gives_the_focus_back(viewer: Any) -> None:
     viewer.open(SCAN)
     page = viewer.page

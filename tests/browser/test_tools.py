@@ -288,7 +288,7 @@ def test_a_profile_follows_the_drag_without_the_server(scan: Any) -> None:
     scan.settled()
     assert curve(scan, "profile-panel", "Line 1, axis 0 20") == pytest.approx(kept, rel=1e-12)
     assert scan.index == 19
-    scan.page.get_by_role("button", name="Remove the frozen profiles").click()
+    scan.page.get_by_role("button", name="Clear the frozen profiles").click()
     drawn = "() => document.querySelector('#profile-panel .js-plotly-plot').data.length"
     scan.until(f"() => ({drawn})() === 1")
     scan.page.keyboard.press("Control+z")
@@ -347,7 +347,7 @@ def test_a_column_is_given_up_and_leads_to_a_slice(scan: Any) -> None:
     scan.switch(f"{SCAN}&axis=0&index=20&tools=rect:29.5,19.5,80.5,60.5")
     scan.page.route(re.compile(r"/api/v1/column"), lambda route: None)
     scan.page.get_by_role("button", name="Measure the region in all slices").click()
-    scan.page.get_by_role("button", name="Stop, and keep what has come").click()
+    scan.page.get_by_role("button", name="Cancel, and keep what has come").click()
     scan.await_text("column-panel", "Cancelled")
     scan.page.unroute_all()
     scan.page.get_by_role("button", name="Measure the region in all slices").click()

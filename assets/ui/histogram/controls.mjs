@@ -38,7 +38,7 @@ export function createControls(host, on) {
   const presets = PERCENTS.map((percent) =>
     button(percent + ' %', 'Leave out ' + percent + ' % of the values at either end', () => on.percent(percent))
   );
-  const auto = button('Auto', 'Contrast of what is in view (A)', on.auto);
+  const auto = button('Auto', 'Auto contrast of what is in view (A)', on.auto);
   const scopes = choice('Values that are counted', SCOPES, (value) => on.scope(/** @type {Scope} */ (value)));
   const counts = choice('Height of the bars', COUNTS, (value) => on.counts(value === 'log'));
   const clip = document.createElement('input');

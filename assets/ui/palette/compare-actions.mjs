@@ -26,15 +26,12 @@ export function compareActions({ datasets, viewer, status, open }) {
   return () => {
     const view = viewer.current();
     if (!view) return [];
-    /** @type {Action[]} */
-    const found = choicesFor(view, datasets.files() || [], datasets.known)
+    return choicesFor(view, datasets.files() || [], datasets.known)
       .filter(({ file, dataset }) => file + '|' + dataset !== view.compare)
       .map(({ file, dataset }) =>
         dataset === null
           ? { group: GROUP, title: WITH + 'a dataset of ' + file + ' …', run: () => listFile(file) }
           : { group: GROUP, title: WITH + dataset + ' of ' + file, run: () => viewer.setCompare(file + '|' + dataset) }
       );
-    const end = { group: GROUP, title: 'End the comparison', run: () => viewer.setCompare('') };
-    return view.compare ? [end, ...found] : found;
   };
 }

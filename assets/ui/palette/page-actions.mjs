@@ -1,4 +1,4 @@
-/* The actions of the page's own controls: those of the view by the viewer, and those that have a button by that. */
+/* The actions of the page: those of the view by the viewer, all others by their controls. */
 
 import { COLORSCALES, NORMS } from '../../model/colormap.mjs';
 import { kindsOf } from '../../model/kinds.mjs';
@@ -8,6 +8,7 @@ import { REDUCTIONS, SLICES } from '../../model/projection.mjs';
 import { ASPECTS } from '../../model/view.mjs';
 import { PARTS, POOLS } from '../../model/viewport.mjs';
 import { element } from '../../render/dom.mjs';
+import { controlActions } from './control-actions.mjs';
 /** @import { View } from '../../model/view.mjs' */
 /** @import { Action } from '../actions.mjs' */
 /** @import { Contrast } from '../contrast.mjs' */
@@ -20,21 +21,6 @@ import { element } from '../../render/dom.mjs';
  * @property {Player} player
  * @property {Pick<Contrast, 'auto'>} contrast
  */
-
-/** Buttons with names of their own, by group; those that are hidden or disabled are left out.
- * @type {[group: string, selector: string][]} */
-const BUTTONS = [
-  ['Tools', '#tools button'],
-  ['Views', '#views-select button'],
-  ['Export', '.export-menu [data-export], [data-export=link]'],
-  ['Page', '.header .icon-link, .header .mantine-ActionIcon-root'],
-  ['Files', '.tree-head button'],
-  ['Panels', '.card-toggle, #prefetch-pause'],
-  ['Dock', '.tabs [role=tab]'],
-];
-
-// Where they are in a menu, or have no place on narrow screens.
-const OF_MENU = '[data-export]';
 
 /** @param {PageActionParts & {help: () => void}} parts @returns {() => Action[]} */
 export function pageActions({ viewer, player, contrast, help }) {
@@ -127,27 +113,8 @@ export function pageActions({ viewer, player, contrast, help }) {
       : [];
     return [
       ...ofView,
-      ...BUTTONS.flatMap(([group, selector]) => ofButtons(group, selector)),
+      ...controlActions(),
       action('Page', 'Keys and gestures', help),
     ];
   };
-}
-
-/** @param {string} group @param {string} selector @returns {Action[]} */
-function ofButtons(group, selector) {
-  return (/** @type {HTMLElement[]} */ (Array.from(document.querySelectorAll(selector)))).filter((node) =>
-    !node.matches('.hidden, :disabled, [aria-haspopup], #palette-button, #help-button') &&
-    (node.matches(OF_MENU) || node.getClientRects().length > 0)
-  ).map((node) => ({
-    group,
-    title: titleOf(node),
-    run: () => node.click(),
-  })).filter(({ title }) => title !== '');
-}
-
-/** @param {HTMLElement} node */
-function titleOf(node) {
-  const title = node.getAttribute('aria-label') || node.textContent || '';
-  const part = node.closest('.export-group')?.querySelector('.export-title')?.firstChild?.textContent;
-  return part ? part + ': ' + title : title;
 }

@@ -53,7 +53,7 @@ export function createColumnPanel({ api, clock, store, viewer }, { viewOf, repor
   const chart = createChart(host, (x) => goTo(Math.round(x)));
   host.title = 'A click goes to the slice';
   const starting = button('Measure', () => start(), 'Measure the region in all slices');
-  const stopping = button('Cancel', () => cancel(), 'Stop, and keep what has come');
+  const stopping = button('Cancel', () => cancel(), 'Cancel, and keep what has come');
   const saving = button('CSV', saveValues, 'Save the values as CSV');
   const bar = make('div', 'measured-progress');
   const panel = createPanel('column-panel', [starting, stopping, saving], [bar, host], reported);

@@ -61,8 +61,8 @@ export function createProfilePanel({ api, plot, store, viewer }, { change, repor
   wrong.setAttribute('role', 'alert');
   const chartHost = make('div', 'measured-chart');
   const chart = createChart(chartHost);
-  const freezing = button('Freeze', freeze, 'Keep this profile in the chart for comparison');
-  const thawing = button('Clear', () => viewer.setFrozen(''), 'Remove the frozen profiles from the chart');
+  const freezing = button('Freeze', freeze, 'Freeze this profile in the chart for comparison');
+  const thawing = button('Clear', () => viewer.setFrozen(''), 'Clear the frozen profiles from the chart');
   const saving = button('CSV', saveValues, 'Save the profile as CSV');
   [freezing, saving].forEach((node) => node.classList.add('hidden'));
   const panel = createPanel('profile-panel', [freezing, thawing, saving], [chartHost, options, wrong], reported);
