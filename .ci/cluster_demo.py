@@ -84,9 +84,10 @@ def main(arguments: Sequence[str]) -> None:
         click.echo(
             f"Lamella is ready at http://127.0.0.1:{port} on three machines (Ctrl-C ends them)"
         )
-        click.echo(f"  lamella cluster status --cluster {store}")
+        command = os.path.relpath(Path(sys.executable).with_name("lamella"))
+        click.echo(f"  {command} cluster status --cluster {store}")
         try:
-            while all(process.poll() is None for process in running):
+            while _goes_on(*running):
                 time.sleep(0.5)
         except KeyboardInterrupt:
             return
@@ -125,6 +126,17 @@ def _start(folder: Path, volume: Path, port: int, running: list[subprocess.Popen
     begin(_program("haproxy"), "-db", "-q", "-f", str(file))
     _wait(lambda: _ready(port), running)
     return store
+
+
+def _goes_on(store: subprocess.Popen[bytes], *others: subprocess.Popen[bytes]) -> bool:
+    """Whether there is all that a demonstration needs; a machine that has ended well was asked to leave."""
+    *machines, balancer = others
+    return (
+        store.poll() is None
+        and balancer.poll() is None
+        and not any(machine.poll() for machine in machines)
+        and any(machine.poll() is None for machine in machines)
+    )
 
 
 def _ready(port: int) -> None:

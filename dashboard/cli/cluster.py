@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _DISAGREE: Final = 1
 _WITHIN_S: Final = 60.0
-_STORE_WITHIN_S: Final = 5.0
 WINDOW_S: Final = 300.0
 
 cluster_option = setting("cluster", "--cluster", metavar="URL", callback=not_empty)
@@ -125,10 +124,10 @@ def _nodes(given: dict[str, Any]) -> Nodes:
 
 
 def _cards(nodes: Nodes) -> list[NodeCard]:
+    from dashboard.runtime.membership import STORE_WITHIN_S  # noqa: PLC0415
     from dashboard.storage.rows import RowsUnavailable  # noqa: PLC0415
 
-    # A command can wait for a busy store, other than a request.
-    end = time.monotonic() + _STORE_WITHIN_S
+    end = time.monotonic() + STORE_WITHIN_S
     while True:
         try:
             return nodes.cards()

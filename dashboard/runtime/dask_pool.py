@@ -90,7 +90,6 @@ class DaskPool:
         try:
             if self._client is None:
                 self._client = _connect(self._address)
-                log.info("jobs are sent to the Dask scheduler at %s", self._address)
             found = self._client.nthreads(callback_timeout=LIMIT_S)
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             reason = str(error) or type(error).__name__
@@ -98,6 +97,8 @@ class DaskPool:
             self._lose()
             return
         self._threads = sum(found.values())
+        if client is None:
+            log.info("jobs are sent to the Dask scheduler at %s", self._address)
 
     def _lose(self) -> None:
         client, self._client, self._threads = self._client, None, 0

@@ -34,6 +34,8 @@ LEAVES_AFTER_S: Final = 6.0
 SAMPLE: Final = 32
 # After this time (s) a card has the fingerprints of files that were replaced: who joins then has the new ones.
 SAMPLE_EVERY_S: Final = 5.0
+# A command can wait for a busy store, other than a request.
+STORE_WITHIN_S: Final = 5.0
 
 # Settings by which answers, or who gets them, would differ.
 COMPARED: Final = (
@@ -125,23 +127,31 @@ def _fingerprints(catalog: Catalog, names: Iterable[str]) -> dict[str, FileState
 def join(nodes: Nodes, card: NodeCard) -> None:
     """Store the card of this machine, if it agrees with all others; raises `SetupError` with one sentence.
 
-    What passes by itself is waited for: the card of this machine's killed predecessor, and those of others from
-    before a file was replaced.
+    What passes by itself is waited for: the card of this machine's killed predecessor, those of others from
+    before a file was replaced, and a store that is busy or starts as well.
     """
     began = time.monotonic()
+    while (refusal := _joined_or_refused(nodes, card)) is not None:
+        reason, passes_within_s = refusal
+        if time.monotonic() - began >= passes_within_s:
+            raise SetupError(reason)
+        time.sleep(RENEW_S / 4)
+
+
+def _joined_or_refused(nodes: Nodes, card: NodeCard) -> tuple[str, float] | None:
+    """Store the card; where that cannot be done, why, in one sentence, and within which time (s) it may pass."""
     try:
-        while (refusal := _refusal(card, nodes.cards())) is not None:
-            reason, passes_within_s = refusal
-            if time.monotonic() - began >= passes_within_s:
-                raise SetupError(reason)
-            time.sleep(RENEW_S / 4)
+        refusal = _refusal(card, nodes.cards())
+        if refusal is not None:
+            return refusal
         nodes.leave(card.name)
         if nodes.renew(card):
-            return
+            return None
     except RowsUnavailable:
         pass
-    raise SetupError(
-        "The store that --cluster (LAMELLA_CLUSTER) names cannot be used: start it, or correct the address."
+    return (
+        "The store that --cluster (LAMELLA_CLUSTER) names cannot be used: start it, or correct the address.",
+        STORE_WITHIN_S,
     )
 
 

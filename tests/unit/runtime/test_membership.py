@@ -20,6 +20,7 @@ from dashboard.errors import SetupError
 from dashboard.runtime import membership as module
 from dashboard.runtime.membership import Membership, card_of, fingerprints_of, join, open_nodes
 from dashboard.settings import Settings
+from dashboard.storage.rows import RowsUnavailable
 from tests.conftest import unused_port
 from tests.redis_server import RedisServer
 
@@ -105,6 +106,21 @@ def test_other_files_under_one_name_are_refused(
         join(nodes, card("b"))
 
 
+def test_a_machine_that_starts_waits_for_a_busy_store(
+    nodes: Nodes, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy, cards = iter((True, True, False)), nodes.cards
+
+    def sometimes() -> list[NodeCard]:
+        if next(busy):
+            raise RowsUnavailable
+        return cards()
+
+    monkeypatch.setattr(nodes, "cards", sometimes)
+    join(nodes, card("a"))
+    assert [one.name for one in cards()] == ["a"]
+
+
 def test_who_joins_after_files_were_replaced_has_the_ones_of_the_others(
     nodes: Nodes,
     card: Card,
@@ -171,7 +187,10 @@ def test_a_machine_leaves_when_it_is_asked_to(nodes: Nodes, card: Card) -> None:
     assert not nodes.is_asked_to_leave("a")
 
 
-def test_a_store_that_is_gone_is_said(make_settings: Callable[..., Settings], card: Card) -> None:
+def test_a_store_that_is_gone_is_said(
+    make_settings: Callable[..., Settings], card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STORE_WITHIN_S", 0.3)
     lost = open_nodes(make_settings(cluster="redis://127.0.0.1:1"))
     with pytest.raises(SetupError, match=r"--cluster .* cannot be used"):
         join(lost, card("a"))
