@@ -238,6 +238,7 @@ class Column:
         self._waves = iter(self._waves_of(layers))
         self._first: Sequence[range] = ()
         self._is_whole = True
+        self._is_complete = False
 
     def prepare(
         self, cached: CachedBricks, requester: Requester, *, only_cached: bool = False
@@ -274,15 +275,17 @@ class Column:
                 wave, following = following, next(self._waves, ())
         if wave:
             yield self._lines(wave)
-        if self._is_whole and not self._notes:
-            self._columns.keep(self._address, self._values)
+        self._is_complete = self._is_whole and not self._notes
 
     def close(self) -> None:
-        """Close the file that is read, and let others have their columns."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-            self._columns.ended()
+        """Close the file that is read, let others have their columns, and keep a complete one."""
+        if self._file is None:
+            return
+        self._file.close()
+        self._file = None
+        self._columns.ended()
+        if self._is_complete:
+            self._columns.keep(self._address, self._values)
 
     def _waves_of(self, layers: Sequence[range]) -> Iterator[Sequence[range]]:
         """The layers in groups: the first gives all threads work, and each later one takes longer."""

@@ -64,7 +64,7 @@ class PointValues(ColumnValues):
         if self._left_out is not None:
             shown = np.where(self._left_out[indices], np.nan, shown)
         if shown.dtype.kind in "iu":
-            return map('"value":{}'.format, shown.tolist())
+            return [f'"value":{value}' for value in shown.tolist()]
         return map(_value, shown.tolist())
 
     def pack(self) -> bytes:
