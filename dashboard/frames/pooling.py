@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dashboard.frames import integer_moments
 
 # Sums of this many 16-bit integers are below 2**24, so float32 holds them exactly.
 MAX_EXACT_BLOCK = 2**8
@@ -60,7 +63,7 @@ def _mean_of_small(values: NDArray[Any], rows: int, cols: int) -> NDArray[np.flo
     """Means in float32, which holds these sums exactly; the quotient of two exact numbers rounds to the same
     float32 with or without float64 in between (Figueroa 1995, "When is double rounding innocuous?").
     """
-    out = _sums(values, rows, cols, np.dtype(np.int32)).astype(np.float32)
+    out = _reduce_blocks(_sums_of_rows(values, rows).T, cols, np.add).T.astype(np.float32)
     tall, wide = _lengths(values.shape[0], rows), _lengths(values.shape[1], cols)
     # Blocks at the lower and right edge are divided by the number of their voxels.
     bottom, right = len(out) - (tall[-1] < rows), out.shape[1] - (wide[-1] < cols)
@@ -68,6 +71,19 @@ def _mean_of_small(values: NDArray[Any], rows: int, cols: int) -> NDArray[np.flo
     out[bottom:] /= tall[bottom:, np.newaxis] * wide
     out[:bottom, right:] /= tall[:bottom, np.newaxis] * wide[right:]
     return out
+
+
+def _sums_of_rows(values: NDArray[Any], step: int) -> NDArray[np.int32]:
+    """Sums of every `step` rows of integers of up to two bytes; the last group may be smaller."""
+    if not (integer_moments.available() and values.dtype.isnative):
+        return _reduce_blocks(values, step, np.add, np.dtype(np.int32))
+    sums = np.zeros((ceil(len(values) / step), values.shape[1]), np.int32)
+    whole = len(values) // step
+    integer_moments.add([values[n : whole * step : step] for n in range(step)], 1, sums[:whole])
+    integer_moments.add(
+        [values[n : n + 1] for n in range(whole * step, len(values))], 1, sums[whole:]
+    )
+    return sums
 
 
 def _sums(values: NDArray[Any], rows: int, cols: int, kind: np.dtype[Any]) -> NDArray[Any]:

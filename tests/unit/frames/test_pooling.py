@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.frames import integer_moments
 from dashboard.frames.pooling import PoolMode, pool_blocks, pooled_dtype
 from tests import files, reference
 
@@ -89,3 +90,21 @@ def test_a_step_that_passes_the_edge_is_one_block() -> None:
     assert pool_blocks(values, 10**9, 10**9, PoolMode.MAX).tolist() == [[5]]
     assert pool_blocks(values, 10**9, 10**9, PoolMode.MEAN).tolist() == [[2.5]]
     assert pool_blocks(values, 10**9, 10**9, PoolMode.NEAREST).tolist() == [[0]]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", ">u2"])
+@pytest.mark.parametrize(
+    "layout", [lambda v: v, lambda v: v.T, lambda v: v[::-1, ::-2], lambda v: v[:, 1:-1]]
+)
+def test_means_of_small_integers_are_the_same_however_they_lie_in_memory(
+    monkeypatch: pytest.MonkeyPatch, layout: Any, dtype: str, compiled: bool
+) -> None:
+    if not compiled:
+        monkeypatch.setattr(integer_moments, "available", lambda: False)
+    values = layout(files.made_up(dtype, (23, 31), 1))
+    for rows, cols in ((1, 3), (4, 1), (5, 7), (16, 16), (40, 3)):
+        expected = reference.pooled(
+            values.astype(values.dtype.newbyteorder("=")), rows, cols, "mean"
+        )
+        np.testing.assert_array_equal(pool_blocks(values, rows, cols, PoolMode.MEAN), expected)
