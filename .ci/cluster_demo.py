@@ -71,6 +71,11 @@ def main(arguments: Sequence[str]) -> None:
             f"make cluster-demo needs {' and '.join(missing)}: install what is missing"
             f" (Debian: apt-get install {' '.join(missing)})."
         )
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            sys.exit(
+                f"Port {port} is in use; choose another one: make cluster-demo DEMO_ARGS='--port PORT'."
+            )
     signal.signal(signal.SIGTERM, _interrupt)
     volume = demo_volume(load_settings())
     with ExitStack() as stack:

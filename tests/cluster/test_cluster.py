@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -308,3 +309,11 @@ def test_the_demo_names_what_is_missing(
     monkeypatch.setattr(demo, "PATH", "")
     with pytest.raises(SystemExit, match=r"needs redis-server and haproxy: install .*apt-get"):
         demo.main([])
+
+
+def test_the_demo_needs_a_free_port() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as other,
+        pytest.raises(SystemExit, match=r"^Port \d+ is in use; .* DEMO_ARGS='--port PORT'\.$"),
+    ):
+        haproxy.demo().main(["--port", str(other.getsockname()[1])])
