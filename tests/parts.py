@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +52,21 @@ def requester(purpose: Purpose = Purpose.DEMAND, *, counted: bool = True) -> Req
 class FakeFrames(dict[str, HeadedBytes]):
     """A frame store that keeps everything at once."""
 
-    def put(self, key: str, make: Callable[[], HeadedBytes], nbytes: int) -> None:
-        self[key] = make()
+    def put(
+        self,
+        key: str,
+        make: Callable[[], HeadedBytes],
+        nbytes: int,
+        checks: Sequence[Future[bool]] = (),
+    ) -> None:
+        def checked(_: Future[bool]) -> None:
+            if all(check.done() and not check.cancelled() and check.result() for check in checks):
+                self[key] = make()
+
+        for check in checks:
+            check.add_done_callback(checked)
+        if not checks:
+            self[key] = make()
 
 
 class Counts(Ledger):

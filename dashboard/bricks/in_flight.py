@@ -29,7 +29,7 @@ from dashboard.bricks.pending_file import PendingBrickFile
 from dashboard.bricks.writer import BrickWriter
 from dashboard.catalog.volume import ReadPath
 from dashboard.catalog.volume_file import VolumeFile
-from dashboard.decoding.buffers import ReusableBuffer
+from dashboard.decoding.buffers import ReusableBuffer, trim_heap
 from dashboard.decoding.decoder import Decoder
 from dashboard.decoding.progressive import ProgressiveBrick, is_one_chunk_thick, required_bytes
 from dashboard.meter import count_bytes, meter
@@ -252,6 +252,11 @@ class ProgressiveLoader:
         work.brick.close()
         work.file.close()
         self._release(work.buffer)
+
+    def free_idle(self) -> None:
+        """Free memory that no brick has used for a while; called once a second."""
+        if self._buffers[0].free_idle():
+            trim_heap()
 
     def close(self) -> None:
         """Wait for the bricks in flight."""

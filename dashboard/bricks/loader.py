@@ -297,6 +297,10 @@ class BrickLoader:
         in_use = self._progressive.in_use or self._in_memory.in_use
         return in_use or (direct is not None and direct.in_use)
 
+    def free_idle(self) -> None:
+        """Free memory that no brick has used for a while."""
+        self._progressive.free_idle()
+
     def close(self) -> None:
         """Wait for write-behind work."""
         self._progressive.close()

@@ -13,7 +13,7 @@ import urllib3
 
 from dashboard.cli.options import not_empty
 from dashboard.errors import SetupError
-from dashboard.export.formats import ExportFormat
+from dashboard.export.export_format import ExportFormat
 
 if TYPE_CHECKING:
     from dashboard.client.client import Client

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from math import ceil, prod
 from statistics import median
@@ -246,7 +247,13 @@ class _NoFrames:
     def get(self, key: str) -> HeadedBytes | None:
         return None
 
-    def put(self, key: str, make: Callable[[], HeadedBytes], nbytes: int) -> None:
+    def put(
+        self,
+        key: str,
+        make: Callable[[], HeadedBytes],
+        nbytes: int,
+        checks: Sequence[Future[bool]] = (),
+    ) -> None:
         return
 
 

@@ -23,7 +23,8 @@ from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.nodes import Nodes
 from dashboard.catalog.volume import MAX_BRICKS, Volume
 from dashboard.catalog.volume_file import VolumeFile
-from dashboard.export.formats import Axis, Container, ExportFormat, csv, npy, tiff, to_bytes
+from dashboard.export.export_format import ExportFormat
+from dashboard.export.formats import Axis, Container, csv, npy, tiff, to_bytes
 from dashboard.frames.contiguous_planes import ContiguousPlanes
 from dashboard.frames.masks import leave_out, mask_selection
 from dashboard.frames.plane_reader import PlaneReader

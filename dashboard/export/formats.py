@@ -10,7 +10,6 @@ import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from math import prod
 from typing import Any, Final
 
@@ -40,25 +39,6 @@ METRES: Final = {
     "angstrom": 1e-10,
     "Å": 1e-10,
 }
-
-
-class ExportFormat(StrEnum):
-    """The format of an exported part."""
-
-    NPY = "npy"
-    TIFF = "tiff"
-    CSV = "csv"
-    HDF5 = "h5"
-
-    @property
-    def content_type(self) -> str:
-        """The media type."""
-        return {
-            ExportFormat.NPY: "application/octet-stream",
-            ExportFormat.TIFF: "image/tiff",
-            ExportFormat.CSV: "text/csv",
-            ExportFormat.HDF5: "application/x-hdf5",
-        }[self]
 
 
 @dataclass(frozen=True, slots=True)

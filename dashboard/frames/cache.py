@@ -6,7 +6,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol
 
 from flask_caching.backends.base import BaseCache
@@ -20,8 +21,8 @@ from dashboard.time_slice import compute_in_long_slices
 
 log = logging.getLogger(__name__)
 
-# Bounds of the write-behind queue, including the frame being written, since no limit counts its memory: as many
-# frames of screen size, but only one of the largest (half a gigabyte each).
+# Bounds of the write-behind queue, including the frame being written and those that wait to be verified, since no
+# limit counts its memory: as many frames of screen size, but only one of the largest (half a gigabyte each).
 MAX_PENDING, MAX_PENDING_BYTES = 16, 64 * 2**20
 # Minimum delay of a write: storing at once competed with the response for the interpreter lock.
 WRITE_DELAY_S = 0.005
@@ -119,9 +120,10 @@ class FrameCache:
 
     def __init__(self, store: FrameStore) -> None:
         self.store = store
-        self._waiting: queue.Queue[str | None] = queue.Queue(MAX_PENDING)
+        self._waiting: queue.Queue[str | None] = queue.Queue()
         self._pending: dict[str, PendingFrame] = {}
-        self._pending_bytes = 0
+        # Frames whose chunks' checksums are not verified yet.
+        self._unverified: dict[str, PendingFrame] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -134,22 +136,51 @@ class FrameCache:
         value = self.store.get(key)
         return value if isinstance(value, HeadedBytes) else None
 
-    def put(self, key: str, make: Callable[[], HeadedBytes], nbytes: int) -> None:
-        """Queue a frame of about `nbytes`; it is dropped when the queue is full.
+    def put(
+        self,
+        key: str,
+        make: Callable[[], HeadedBytes],
+        nbytes: int,
+        checks: Sequence[Future[bool]] = (),
+    ) -> None:
+        """Queue a frame of about `nbytes`, once all `checks` have passed; it is dropped when the queue is full.
 
         A frame larger than the queue's bound is accepted when the queue is empty.
         """
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._store, name="frames", daemon=True)
-                self._thread.start()
-            if key in self._pending or self._waiting.full():
+            if not self._fits(key, nbytes):
                 return
-            if self._pending and self._pending_bytes + nbytes > MAX_PENDING_BYTES:
+            if not checks:
+                self._enqueue(key, make, nbytes)
                 return
-            self._pending[key] = PendingFrame(make, nbytes, time.monotonic() + WRITE_DELAY_S)
-            self._pending_bytes += nbytes
-            self._waiting.put_nowait(key)
+            self._unverified[key] = PendingFrame(make, nbytes, 0.0)
+
+        def checked(_: Future[bool]) -> None:
+            # The checks keep this function, which must not keep the frame.
+            if all(check.done() for check in checks):
+                passed = all(not check.cancelled() and check.result() for check in checks)
+                with self._lock:
+                    frame = self._unverified.pop(key, None)
+                    if frame is not None and passed:
+                        self._enqueue(key, frame.make, frame.nbytes)
+
+        for check in checks:
+            check.add_done_callback(checked)
+
+    def _enqueue(self, key: str, make: Callable[[], HeadedBytes], nbytes: int) -> None:
+        """Queue a frame, under the lock."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._store, name="frames", daemon=True)
+            self._thread.start()
+        self._pending[key] = PendingFrame(make, nbytes, time.monotonic() + WRITE_DELAY_S)
+        self._waiting.put_nowait(key)
+
+    def _fits(self, key: str, nbytes: int) -> bool:
+        """Whether a frame may be queued, under the lock."""
+        queued = [*self._pending.values(), *self._unverified.values()]
+        if key in self._pending or key in self._unverified or len(queued) >= MAX_PENDING:
+            return False
+        return not queued or sum(one.nbytes for one in queued) + nbytes <= MAX_PENDING_BYTES
 
     def flush(self) -> None:
         """Wait until the queue is written."""
@@ -174,7 +205,7 @@ class FrameCache:
             finally:
                 if key is not None:
                     with self._lock:
-                        self._pending_bytes -= self._pending.pop(key).nbytes
+                        del self._pending[key]
                 self._waiting.task_done()
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -143,8 +143,14 @@ class WriteBehindFrames(Protocol):
     def get(self, key: str) -> HeadedBytes | None:
         """The packed frame, or None."""
 
-    def put(self, key: str, make: Callable[[], HeadedBytes], nbytes: int) -> None:
-        """Store a packed frame of about `nbytes` after the response (write-behind)."""
+    def put(
+        self,
+        key: str,
+        make: Callable[[], HeadedBytes],
+        nbytes: int,
+        checks: Sequence[Future[bool]] = (),
+    ) -> None:
+        """Store a packed frame of about `nbytes` after the response (write-behind), if all `checks` pass."""
 
 
 class FrameRenderer:
@@ -190,26 +196,13 @@ class FrameRenderer:
                 return RenderedSlice(frame, found, True)
         frame, found, checks = self._render(address, requester)
         if address.is_stored:
-            self._store(address.key, frame, checks)
+            self._frames.put(address.key, frame.pack, len(frame.body), checks)
         if requester.is_viewer_demand:
             # A plane that was seen before, but not in this frame, unless that has left the cache since.
             if found.seen and found.outcome is Outcome.HIT and not self._is_remembered(address.key):
                 found = replace(found, variant=True)
             self._remember(address.key)
         return RenderedSlice(frame, found, False)
-
-    def _store(self, key: str, frame: Frame, checks: list[Future[bool]]) -> None:
-        """Store a frame; if checksums of its chunks are still pending, after they have matched."""
-        if not checks:
-            self._frames.put(key, frame.pack, len(frame.body))
-            return
-
-        def proven(_: Future[bool]) -> None:
-            if all(check.done() and not check.cancelled() and check.result() for check in checks):
-                self._frames.put(key, frame.pack, len(frame.body))
-
-        for check in checks:
-            check.add_done_callback(proven)
 
     def check_cells(self, address: SliceAddress) -> None:
         """Raise `TooLarge` for more cells than a response may have, or blocks too large to be pooled in memory."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.addressing.selection import MAX_RANK
-from dashboard.export.formats import ExportFormat
+from dashboard.export.export_format import ExportFormat
 from dashboard.frames.complex_part import ComplexPart
 
 Count = Annotated[int, Field(ge=0, lt=2**62)]

@@ -238,6 +238,7 @@ def maintenance_of(engine: Engine) -> Maintenance:
         tasks.add("Simulating other sizes of the brick cache", simulation_of(engine))
     tasks.add("Counting the traffic of disks", DiskTraffic(engine.ledger.count).count)
     tasks.add("Closing bricks that are no longer used", engine.bricks.open_handles.evict_idle)
+    tasks.add("Freeing the memory of bricks that were in flight", engine.loader.free_idle)
     tasks.add("Sweeping the brick cache", engine.bricks.sweep, SWEEP_EVERY_S)
     for name, cache in (("frame cache", caches.frames), ("metadata", caches.metadata.cache)):
         # A list of chunks is written for a minute at most.

@@ -12,7 +12,8 @@ from dashboard.addressing.box import Box, parse_box
 from dashboard.addressing.selection import Span
 from dashboard.catalog.volume import Volume
 from dashboard.export.export import ExportAddress
-from dashboard.export.formats import Axis, ExportFormat
+from dashboard.export.export_format import ExportFormat
+from dashboard.export.formats import Axis
 from dashboard.frames.unpacking import Packing
 from dashboard.web.parameters import Choice, Parameter, Required
 from dashboard.web.query import DECODE, VOLUME

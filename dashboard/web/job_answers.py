@@ -6,7 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from dashboard.export.formats import ExportFormat
+from dashboard.export.export_format import ExportFormat
 from dashboard.frames.complex_part import ComplexPart
 from dashboard.jobs.job import State
 from dashboard.web.analysis_answers import Statistics

@@ -135,6 +135,12 @@ def test_importing_the_rooms_that_read_is_light() -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+def test_the_process_above_the_others_is_light() -> None:
+    """NumPy alone would be a quarter of the supervisor's memory, and of that of gunicorn's first process."""
+    script = "import sys, dashboard.cli.serve, dashboard.cli.web; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
 def test_nothing_happens_at_import(tmp_path: Path) -> None:
     script = "import dashboard.wsgi, dashboard.cli, dashboard.settings"
     environment = {"HOME": str(tmp_path), "LAMELLA_PORT": "not a number"}

@@ -11,7 +11,7 @@ import flask
 
 from dashboard import errors
 from dashboard.export.export import Export, ExportAddress, axes_of
-from dashboard.export.formats import ExportFormat
+from dashboard.export.export_format import ExportFormat
 from dashboard.web import export_query, headers
 from dashboard.web.operation import Header, Returns, operation
 from dashboard.web.quotas import charge_ahead

@@ -15,7 +15,7 @@ from dashboard.analysis.volume_slabs import Slabs
 from dashboard.blocking import about_to_block
 from dashboard.bricks.coverage import Coverage, parse_axes
 from dashboard.catalog.volume import ReadPath, Volume, decoded_bytes
-from dashboard.export.formats import ExportFormat
+from dashboard.export.export_format import ExportFormat
 from dashboard.jobs.job import Exported, Job, State, Statistics, Warm, What, new_id
 from dashboard.people.person import Scope
 from dashboard.runtime.jobs import export_address, export_file

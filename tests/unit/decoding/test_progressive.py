@@ -11,10 +11,11 @@ import pytest
 
 from dashboard.codecs import compiled
 from dashboard.decoding import progressive
-from dashboard.decoding.buffers import ReusableBuffer
+from dashboard.decoding.buffers import IDLE_S, ReusableBuffer
 from dashboard.decoding.chunk_reader import ChunkReader
 from dashboard.decoding.progressive import ProgressiveBrick, required_bytes
 from tests import files
+from tests.clock import Clock
 from tests.parts import Parts
 
 
@@ -152,3 +153,23 @@ def test_an_arena_has_one_holder_at_a_time() -> None:
     assert larger is not None
     assert len(larger) >= 1000
     arena.release()
+
+
+def test_memory_that_nobody_uses_for_a_while_is_freed() -> None:
+    clock = Clock()
+    arena = ReusableBuffer(1000, clock=clock)
+    assert not arena.free_idle()
+    first = arena.acquire(10)
+    clock.now += IDLE_S
+    assert not arena.free_idle()
+    arena.release()
+    clock.now += IDLE_S - 1
+    assert not arena.free_idle()
+    assert arena.acquire(10) is first
+    arena.release()
+    clock.now += IDLE_S
+    assert arena.free_idle()
+    assert not arena.free_idle()
+    second = arena.acquire(10)
+    assert second is not None
+    assert second is not first

@@ -8,7 +8,9 @@ import pickle
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -224,7 +226,8 @@ def test_no_more_than_a_few_frames_wait(
     for n in range(100):
         kept.put(f"k{n}", lambda: FRAME, 1)
     waiting = [n for n in range(100) if kept.get(f"k{n}") is not None]
-    assert waiting == list(range(module.MAX_PENDING))
+    # One more is being stored.
+    assert waiting == list(range(module.MAX_PENDING - 1))
     go_on.set()
     kept.flush()
     assert cache.get("k0") == FRAME
@@ -264,6 +267,67 @@ def test_a_frame_larger_than_all_that_may_wait_is_kept_alone(
     go_on.set()
     kept.flush()
     assert [key for key in "abc" if cache.get(key) is not None] == ["a"]
+
+
+def test_a_frame_is_stored_once_all_its_checks_have_passed(cache: Cache, kept: FrameCache) -> None:
+    checks: list[Future[bool]] = [Future(), Future()]
+    kept.put("a", lambda: FRAME, 1, checks)
+    checks[1].set_result(True)
+    assert kept.get("a") is None
+    checks[0].set_result(True)
+    assert kept.get("a") == FRAME
+    kept.flush()
+    assert cache.get("a") == FRAME
+    kept.put("b", lambda: FRAME, 1, checks)
+    assert kept.get("b") == FRAME
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_frame_whose_checks_do_not_pass_is_not_stored(kept: FrameCache, first: bool) -> None:
+    checks: list[Future[bool]] = [Future(), Future()]
+    kept.put("a", lambda: FRAME, 1, checks)
+    kept.put("b", lambda: FRAME, 1, checks[:1])
+    checks[0].cancel()
+    checks[1].set_result(first)
+    kept.flush()
+    assert [kept.get(key) for key in "ab"] == [None, None]
+    kept.put("a", lambda: FRAME, 1)
+    assert kept.get("a") == FRAME
+
+
+def test_what_waits_for_its_checks_is_bounded(cache: Cache, kept: FrameCache) -> None:
+    verified: Future[bool] = Future()
+    for number in range(100):
+        kept.put(f"k{number}", lambda: FRAME, 1, [verified])
+    verified.set_result(True)
+    kept.flush()
+    stored = [number for number in range(100) if cache.get(f"k{number}") is not None]
+    assert stored == list(range(module.MAX_PENDING))
+
+
+def test_what_waits_for_its_checks_is_bounded_in_bytes(cache: Cache, kept: FrameCache) -> None:
+    verified: Future[bool] = Future()
+    half = module.MAX_PENDING_BYTES // 2
+    for key, size in (("a", half), ("b", half + 1), ("c", half), ("d", 1)):
+        kept.put(key, lambda: FRAME, size, [verified])
+    kept.put("e", lambda: FRAME, 1)
+    verified.set_result(True)
+    kept.flush()
+    assert [key for key in "abcde" if cache.get(key) is not None] == ["a", "c"]
+
+
+def test_checks_do_not_keep_their_frames(kept: FrameCache) -> None:
+    class Made:
+        def pack(self) -> HeadedBytes:
+            return FRAME
+
+    verified: Future[bool] = Future()
+    frame = Made()
+    gone = weakref.ref(frame)
+    kept.put("a", frame.pack, 1, [verified])
+    verified.set_result(False)
+    del frame
+    assert gone() is None
 
 
 def test_trouble_with_one_frame_does_not_end_the_storing(
