@@ -162,7 +162,7 @@ def build_services(settings: Settings, role: Role) -> Services:
         **vars(engine),
         stats=stats,
         slices=SliceLists(shared.ledger, retention=engine.retention, clock=shared.clock),
-        starts=Starts(shared.ledger, shared.clock),
+        starts=Starts(shared.ledger, shared.clock, shared.node),
         residency=residency,
         horizons=Horizons(engine.plans, engine.resolver.resolve, residency),
         jobs=queue,

@@ -41,19 +41,26 @@ class Start(BaseModel):
 
 
 class _Row(BaseModel):
-    """`services` has a digest of version and settings for each of the newest services, by id."""
+    """`services` has a digest of version and settings for each of the newest services, by id.
 
-    settings: dict[Text, Value] = {}
+    `settings_by_node` has those of each machine, by name: they may differ between machines that share the row.
+    """
+
+    settings_by_node: dict[Text, dict[Text, Value]] = {}
     starts: list[Start] = []
     services: dict[Text, Text] = {}
 
 
 class Starts:
-    """The starts of all processes of one cache directory; `clock` gives Unix time (s)."""
+    """The starts of all processes of one cache directory or store; `clock` gives Unix time (s).
 
-    def __init__(self, rows: Rows, clock: Callable[[], float] = time.time) -> None:
+    `node` is the name of this machine where several share a store.
+    """
+
+    def __init__(self, rows: Rows, clock: Callable[[], float] = time.time, node: str = "") -> None:
         self._rows = rows
         self._clock = clock
+        self._node = node
 
     def record(self, service: str, version: str, settings: Mapping[str, object]) -> None:
         """Add a start of a service with these settings, of which numbers and switches alone are kept.
@@ -67,7 +74,7 @@ class Starts:
             row = _decoded(value)
             if value is not None and row.services.get(service) == digest:
                 return value
-            before = row.settings
+            before = row.settings_by_node.get(self._node, {})
             changed = {
                 name: (before.get(name), current.get(name))
                 for name in sorted(before.keys() | current.keys())
@@ -80,8 +87,9 @@ class Starts:
                 changed=changed,
             )
             others = [item for item in row.services.items() if item[0] != service]
+            nodes = [item for item in row.settings_by_node.items() if item[0] != self._node]
             new = _Row(
-                settings=current,
+                settings_by_node=dict([*nodes, (self._node, current)][-MOST:]),
                 starts=[*row.starts, start][-MOST:],
                 services=dict([*others, (service, digest)][-MOST:]),
             )

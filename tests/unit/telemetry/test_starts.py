@@ -42,6 +42,17 @@ def test_a_restarted_process_with_other_settings_is_a_start(starts: Starts, cloc
     assert [one.changed for one in found] == [{}, {"limit": (5, 6)}]
 
 
+def test_settings_of_one_machine_are_not_compared_with_those_of_another(
+    cache: DiskRows, clock: Clock
+) -> None:
+    machines = {name: Starts(cache, clock, name) for name in ("a", "b")}
+    for turn in range(2):
+        for port, (name, starts) in enumerate(machines.items()):
+            starts.record(f"{name}{turn}", "1.0", {"port": port, "limit": turn})
+    found = machines["a"].between(0.0, clock.now)
+    assert [one.changed for one in found] == [{}, {}, {"limit": (0, 1)}, {"limit": (0, 1)}]
+
+
 def test_a_service_is_named_by_its_supervisor_or_names_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
