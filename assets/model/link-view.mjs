@@ -92,8 +92,12 @@ export function createView(found, link, before, keepNorm) {
   const warnings = record.reason ? [record.reason] : [];
   const unknown = Object.entries({ tools: wrong, frozen: profiles.wrong }).filter(([, items]) => items.length)
     .map(([key, items]) => 'The link has “' + shorten(items.join(';')) + '” for ' + key + ', which is not understood.');
+  const { point } = link;
+  const odd = view.views === 3 && point && point.length !== view.shape.length
+    ? ['The link has ' + point.length + ' indices for point, and the dataset ' + view.shape.length + ' dimensions.']
+    : [];
   const projection = projectionNote(view, 'The link');
-  return { view, notes: (link.unknown || []).concat(unknown, plane.notes, projection || [], warnings) };
+  return { view, notes: (link.unknown || []).concat(unknown, plane.notes, odd, projection || [], warnings) };
 }
 
 /** A view with two more planes through the point of a link, where it has an axis.

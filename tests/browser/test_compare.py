@@ -313,3 +313,14 @@ def test_panels_go_on_where_a_comparison_ends_under_the_pointer(pair: Any) -> No
     pair.until("() => !document.getElementById('compare-handle')")
     pair.page.mouse.up()
     assert pair.page.evaluate("disabled") == [True, False]
+
+
+def test_on_the_narrowest_phone_nothing_of_the_bars_is_cut(phone: Any) -> None:
+    phone.open(PAIR + "&comparing=difference")
+    phone.page.set_viewport_size({"width": 320, "height": 640})
+    boxes = [
+        phone.page.locator(f"#{id_}").bounding_box()
+        for id_ in ("compare-select", "compare-mode", "controls-toggle")
+    ]
+    assert min(box["width"] for box in boxes[:2]) >= 100
+    assert max(box["x"] + box["width"] for box in boxes) <= 312

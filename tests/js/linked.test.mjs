@@ -192,7 +192,9 @@ Deno.test('a link has the views, the point and all ranges', () => {
   assert.equal(reduce(viewOf('', [20, 30]), { type: 'views', views: 3 }).views, 1);
   const odd = parseLink('?views=4&point=1,x&depth=3');
   assert.equal(odd.unknown.length, 3);
-  assert.deepEqual(viewOf('?views=3&point=1,2').position, [5, 10, 15]);
+  const short = createView(foundOf(), parseLink('?views=3&point=1,2'), null, false);
+  assert.deepEqual(short.view.position, [5, 10, 15]);
+  assert.deepEqual(short.notes, ['The link has 2 indices for point, and the dataset 3 dimensions.']);
   const changed = carryOver(foundOf([100, 200, 300]), moved).view;
   assert.deepEqual([changed.views, changed.position, changed.depth], [3, moved.position, moved.depth]);
 });
