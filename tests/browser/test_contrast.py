@@ -126,8 +126,13 @@ def test_percentiles_are_those_of_all_voxels_of_the_slice(
             " return Math.abs(w[0] - lo) < 1e-6 && Math.abs(w[1] - hi) < 1e-6; }",
             expected.tolist(),
         )
+    viewer.page.fill("#percent-input", "50")
+    viewer.page.keyboard.press("Enter")
+    error = viewer.page.locator("#histogram-controls .field-error")
+    assert error.inner_text() == "A percentage is a number from 0 up to 50."
     viewer.page.fill("#percent-input", "12.5")
     viewer.page.keyboard.press("Enter")
+    assert error.inner_text() == ""
     expected = np.percentile(values.astype(np.float64), [12.5, 87.5])
     viewer.until(
         "([lo]) => Math.abs(lamella.viewer.current().window[0] - lo) < 1e-6", expected.tolist()

@@ -31,8 +31,8 @@ export function createControls(host, on) {
   let view = null;
   const custom = field('Percent left out at either end', '%', (text) => {
     const value = number(text);
-    if (!text.trim()) say('');
-    else if (value !== null && value >= 0 && value < 50) on.percent(value);
+    if (!text.trim()) return;
+    if (value !== null && value >= 0 && value < 50) on.percent(value);
     else say('A percentage is a number from 0 up to 50.');
   });
   const presets = PERCENTS.map((percent) =>
@@ -71,6 +71,8 @@ export function createControls(host, on) {
   group.className = 'presets';
   group.setAttribute('role', 'group');
   group.setAttribute('aria-label', 'Percent of the values left out at either end');
+  // What was wrong is not so of what is chosen next.
+  for (const name of ['change', 'click']) host.addEventListener(name, () => say(''), true);
   host.append(labelled('Clip', group), labelled('In view', auto), centreField, message, more);
 
   /** @param {string} text */
