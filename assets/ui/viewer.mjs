@@ -258,8 +258,9 @@ export function createViewer({
   function move(action) {
     if (!change(action)) return false;
     newest.onMoved();
-    bridge.followPosition(view());
+    // What is requested depends on sizes, which are read before anything is written.
     refresh();
+    bridge.followPosition(view());
     return true;
   }
 

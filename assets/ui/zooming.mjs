@@ -38,8 +38,9 @@ export function createZooming({ store, bridge, newest, plot, change, isOnPlane, 
     const { axis, x, y } = view();
     if (axis !== null && view().position[axis] !== before.position[axis]) newest.onMoved();
     if (x !== before.x || y !== before.y) plot.zoom(x, y);
-    bridge.followPosition(view());
+    // What is requested depends on sizes, which are read before anything is written.
     refresh();
+    bridge.followPosition(view());
   }
 
   /** Zoom along some dimensions, of which three views have more than the picture. @param {ReadonlyMap<number, Range>} ranges */

@@ -67,7 +67,8 @@ export function createLinked(parts) {
       },
       same: () => pane.recolor(colors.current()),
       busy: (busy) => {
-        pane.setBusy(busy);
+        // What is begun is shown with the next frame: what is requested now depends on sizes, which are not read twice.
+        if (!busy) pane.setBusy(false);
         if (!isBusy()) parts.onAnswered();
       },
       failed: (error) => pane.say(error.message),
@@ -85,12 +86,14 @@ export function createLinked(parts) {
       viewer.setPoint(position);
     }
 
-    /** @param {View} main @param {Layouts} layouts */
-    function update(main, layouts) {
+    /** @param {View} main @param {Layouts} layouts @param {{width: number, height: number}} size */
+    function update(main, layouts, size) {
       const view = planeBeside(main, place);
       if (pane.view()?.generation !== view.generation) pane.clear();
-      pane.place(view, { row: main.position[view.rows], col: main.position[view.cols] }, { layout: layouts[place] });
+      const point = { row: main.position[view.rows], col: main.position[view.cols] };
+      pane.place(view, point, { layout: layouts[place], size });
       ask(view);
+      pane.setBusy(values.isBusy());
     }
 
     /** @param {View} view */
@@ -187,11 +190,13 @@ export function createLinked(parts) {
       due = false;
       const view = store.current();
       if (!isOpen || !view || view.views !== 3) return;
-      figures.show(view);
+      // All sizes are read before anything is written that has the browser lay the page out again.
       divide();
       refit(view);
       const layouts = layoutsOf(view);
-      sides.forEach(({ update }) => update(view, layouts));
+      const sizes = panes().map((pane) => pane.size());
+      sides.forEach(({ update }, number) => update(view, layouts, sizes[number]));
+      figures.show(view);
       tools.onBeside();
       bands.schedule();
     });

@@ -85,12 +85,13 @@ export function createPane(id, tools, on, title = null, arrange = () => null) {
   let arranged = null;
 
   /** The plane as it is requested: ticks, crosshair and slider follow at once, what is painted lies where the axes have it.
-   * @param {View} next @param {Voxel | null} point @param {{counted?: View, layout?: Layout}} [how] */
+   * @param {View} next @param {Voxel | null} point
+   * @param {{counted?: View, layout?: Layout, size?: {width: number, height: number}}} [how] `size` is that of the frame. */
   function place(next, point, how = {}) {
     view = next;
     base = how.counted || next;
     layout = how.layout;
-    layOut();
+    layOut(how.size);
     label();
     mark(point);
   }
@@ -106,10 +107,11 @@ export function createPane(id, tools, on, title = null, arrange = () => null) {
     down.style.transform = 'translateX(' + at.left + 'px)';
   }
 
-  function layOut() {
+  /** @param {{width: number, height: number}} [known] */
+  function layOut(known) {
     if (!view) return;
     arranged = arrange();
-    area = arranged?.area || areaOf(view, size(), aspectOf(view), layout);
+    area = arranged?.area || areaOf(view, known || size(), aspectOf(view), layout);
     if (!area) return;
     canvas.draw(area);
     const box = area;
@@ -302,6 +304,7 @@ export function createPane(id, tools, on, title = null, arrange = () => null) {
     view: () => view,
     area: pointed,
     shown: () => shown,
+    size,
     /* What there is for the picture itself (px). */
     space: () => spaceOf(size()),
     /* The frame in the window (px). */
