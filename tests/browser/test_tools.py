@@ -278,7 +278,7 @@ def test_a_profile_follows_the_drag_without_the_server(scan: Any) -> None:
     lines = saved.value.path().read_text().splitlines()
     assert lines[0] == "position [voxels],Line 1"
     assert len(lines) == len(curve(scan, "profile-panel", "Line 1")) + 1
-    scan.page.get_by_role("button", name="Keep this profile").click()
+    scan.page.get_by_role("button", name="Freeze this profile").click()
     scan.press("Escape", "ArrowLeft")
     kept = curve(scan, "profile-panel", "Line 1, axis 0 20")
     assert len(kept) == len(lines) - 1
