@@ -81,7 +81,7 @@ export const KEYS = [
     keys: [
       ['Ctrl + K', 'command palette: every action and file, datasets of opened files or, if asked for, of all'],
       ['?', 'keys and gestures'],
-      ['/', 'filter files and datasets: arrows choose, Enter opens, Escape ends'],
+      ['/', 'filter files and datasets: arrows choose, Enter opens a dataset or leads to a file, Escape ends'],
       ['arrows, Enter in the tree', 'move through files and datasets, and open one'],
       ['Esc', 'cancels the slice that is awaited, restores a field, or closes a message or note'],
     ],

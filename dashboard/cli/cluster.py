@@ -94,7 +94,9 @@ def check(**given: Any) -> None:
         sys.exit(_DISAGREE)
     names = ", ".join(card.name for card in cards)
     files = min(len(card.files) for card in cards)
-    click.echo(f"{names}: {len(cards)} agree, {files} files compared.")
+    click.echo(
+        f"{names}: {len(cards)} agree, {files} {'file' if files == 1 else 'files'} compared."
+    )
 
 
 @cluster.command()

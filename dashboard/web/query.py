@@ -118,8 +118,9 @@ FORMAT: Final = Choice(
     name="format",
     first=Format.RAW,
     text=(
-        "`raw`: the values row by row, little-endian, in the dataset's own type; `u8`: quantized to 0…254, with"
-        " 255 for missing values; `npy`: a NumPy file of the values; `png`: a grey picture of `u8`."
+        "`raw`: the values row by row, little-endian, in the dataset's own type, bool as uint8 and of complex"
+        " values `part`; `u8`: quantized to 0…254, with 255 for missing values; `npy`: a NumPy file of the"
+        " values; `png`: a grey picture of `u8`."
     ),
 )
 WINDOW: Final = Parameter(

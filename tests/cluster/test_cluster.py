@@ -123,7 +123,7 @@ def test_any_machine_tells_for_all(cluster: Cluster) -> None:
         assert 'process="b/web-0"' in text
     assert totals[0] == totals[1] == totals[2]
     listed = CliRunner().invoke(lamella, ["cluster", "check", "--cluster", cluster.redis.url])
-    assert listed.output == "a, b, c: 3 agree, 1 files compared.\n"
+    assert listed.output == "a, b, c: 3 agree, 1 file compared.\n"
 
 
 def test_only_machines_have_bricks_decoded(cluster: Cluster) -> None:

@@ -158,7 +158,7 @@ def test_the_commands_lead_to_machines_that_are_one_service(followed: Followed) 
     assert asked.status == 403
     status, check = commands("See how they are").splitlines()
     assert [line.split()[0] for line in followed.said(status).splitlines()] == ["node", *NAMES]
-    assert followed.said(check) == "a, b, c: 3 agree, 1 files compared.\n"
+    assert followed.said(check) == "a, b, c: 3 agree, 1 file compared.\n"
     assert "`lamella cluster drain a`" in PAGE
     assert followed.said("lamella cluster drain c") == "c has left.\n"
     assert {slice_(index).headers["X-Served-By"] for index in range(0, 96, 8)} == {"a", "b"}

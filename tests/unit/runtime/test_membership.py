@@ -203,7 +203,7 @@ def test_commands_tell_about_machines(nodes: Nodes, card: Card, server: RedisSer
     assert "No machine shares" in str(run("check").exception)
     nodes.renew(card("a"))
     nodes.renew(card("b"))
-    assert run("check").output == "a, b: 2 agree, 1 files compared.\n"
+    assert run("check").output == "a, b: 2 agree, 1 file compared.\n"
     assert [line.split()[0] for line in run("status").output.splitlines()] == ["node", "a", "b"]
     assert '"state": "up"' in run("status", "--json").output
     nodes.renew(card("b", max_cells=5))
