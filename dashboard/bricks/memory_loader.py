@@ -101,7 +101,7 @@ class _Attended:
 
 @dataclass
 class _InFlight:
-    """A brick in flight, the file it comes from, and whether its first plane was decoded with its checksum.
+    """A brick in flight, the file it comes from, and whether its first plane is known to match its checksum.
 
     `spent_s` is how long it has been decoded (s), and `cause` why, once that is known. `integrity` says at last
     whether all chunk checksums matched.
@@ -110,7 +110,7 @@ class _InFlight:
     brick: MemoryBrick
     file: VolumeFile
     accesses: _Accesses
-    is_verified: bool = True
+    is_verified: bool = False
     spent_s: float = 0.0
     cause: Cause | None = None
     integrity: Future[bool] = field(default_factory=Future)
@@ -198,6 +198,9 @@ class MemoryLoader:
             count_bytes(Stage.DECODE, decoded)
             plane = work.plane(number, 0.0)
         except BaseException:
+            if work is not None:
+                # Others may have a plane already.
+                work.integrity.set_result(False)
             self._end(work, size)
             raise
         self._background.submit(self._write_behind, work, number, locked.pop_all())
@@ -223,6 +226,7 @@ class MemoryLoader:
         try:
             if is_stack(work.brick.volume, work.brick.address):
                 self._decoder.decode_plane(work.file, work.brick, number, announced)
+                work.is_verified = True
             else:
                 announced()
                 step = _Attended(work.brick, holder)

@@ -340,6 +340,27 @@ def test_what_a_client_that_left_had_asked_for_is_given_up(
     assert across.frame("data/a.h5", "/x", ":,:,4").frame.body == VALUES[:, :, 4].tobytes()
 
 
+def test_what_is_given_up_is_not_awaited_by_the_frames_of_others(
+    across: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(data)
+    made: list[Any] = []
+    in_flight = memory_loader._InFlight
+
+    def noted(*given: Any) -> Any:
+        made.append(in_flight(*given))
+        return made[-1]
+
+    def failing(*_: object) -> None:
+        raise errors.Busy("no more")
+
+    monkeypatch.setattr(memory_loader, "_InFlight", noted)
+    monkeypatch.setattr(MemoryDecoder, "bytes_behind", failing)
+    with pytest.raises(errors.Busy, match="no more"):
+        across.frame("data/a.h5", "/x", ":,1,:")
+    assert made[0].integrity.result(0) is False
+
+
 def test_what_others_wait_for_is_not_given_up(
     across: Parts, data: Path, steps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
