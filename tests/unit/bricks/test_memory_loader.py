@@ -345,7 +345,7 @@ def test_what_is_given_up_is_not_awaited_by_the_frames_of_others(
 ) -> None:
     write(data)
     made: list[Any] = []
-    in_flight = memory_loader._InFlight
+    in_flight = memory_loader._InFlight  # noqa: SLF001
 
     def noted(*given: Any) -> Any:
         made.append(in_flight(*given))
