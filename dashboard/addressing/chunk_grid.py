@@ -259,8 +259,11 @@ class ChunkGrid:
 
     def chunk_origin(self, number: int) -> tuple[int, ...]:
         """The first voxel of the chunk with this grid number."""
-        at = np.unravel_index(number, self.counts)
-        return tuple(int(n) * c for n, c in zip(at, self.chunks, strict=True))
+        corner: list[int] = []
+        for count, side in zip(reversed(self.counts), reversed(self.chunks), strict=True):
+            number, at = divmod(number, count)
+            corner.append(at * side)
+        return tuple(reversed(corner))
 
     def axis_cost(self, axis: int) -> AxisCost:
         """The cost of a slice across `axis`, shown along the last two of the other dimensions."""

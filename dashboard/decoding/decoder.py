@@ -149,12 +149,14 @@ class Decoder(BandReader):
             for number, at in zip(numbers.tolist(), index.find(numbers), strict=True)
         ]
         with self.reading(file) as reader:
-            reader.readahead([at for _, _, at in jobs][:READAHEAD_CHUNKS])
+            first = [at for _, _, at in jobs[:READAHEAD_CHUNKS]]
             # Both threads have work, however few chunks there are.
             share = ceil(len(jobs) / self.pool.threads)
             step = max(min(reader.batch_size(grid.chunk_bytes), share), 1)
             batches = [jobs[at : at + step] for at in range(0, len(jobs), step)]
-            found = self.pool.map(bind(_pass_on, reader, take), batches)
+            found = self.pool.map(
+                bind(_pass_on, reader, take), batches, bind(reader.readahead, first)
+            )
         file.ensure_unchanged()
         count_bytes(Stage.DECODE, sum(at >= 0 for _, _, at in jobs) * grid.chunk_bytes)
         return list(chain.from_iterable(found))
