@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -69,9 +69,9 @@ def busiest_over_mean(counts: Mapping[str, float]) -> float:
     return max(counts.values()) * len(counts) / total if total else 1.0
 
 
-def ratio_of_p99(one: Phase, other: Phase) -> list[float]:
-    """p99 of one phase over that of another; nothing where one of them is void."""
-    return [] if one.is_void or other.is_void else [one.p99_ms / other.p99_ms]
+def ratio(of: Callable[[Phase], float], one: Phase, other: Phase) -> list[float]:
+    """A figure of one phase over that of another; nothing where one of them is void."""
+    return [] if one.is_void or other.is_void else [of(one) / of(other)]
 
 
 def used_share(before: Sequence[int], after: Sequence[int]) -> float:

@@ -6,7 +6,10 @@ a probability of at least 5 % within some seconds, at most 32 in a direction, an
 probable it is. The idea is neuroglancer's (`util/velocity_estimation.ts`); unlike there, reversals are part of
 the model, so that forward and backward are treated alike.
 
-At rest and after a jump the direction is unknown: bricks on both sides are planned, the nearest first.
+At rest and after a jump the direction is unknown: bricks on both sides are planned, the nearest first. A viewer
+that has come from elsewhere may leave again: at rest, the bricks beyond two on each side are due later, and beyond
+twice as many with each brick that it has gone on to, as an operating system reads a file ahead (Linux,
+`mm/readahead.c`).
 """
 
 from __future__ import annotations
@@ -46,6 +49,8 @@ BROWSE_RATE: Final = 10.0
 # Extra delay of bricks along other dimensions than the one moved along last (s).
 OTHER_DIMENSION_S: Final = 5.0
 JUMP_BRICKS: Final = 2
+# Extra delay of bricks farther away than a viewer at rest is likely to go (s).
+FAR_S: Final = 5.0
 # Pages show at most so many slices a second.
 MAX_FRAME_RATE: Final = 60.0
 # Steps whose durations differ by less than this factor count as steady.
@@ -143,7 +148,8 @@ def plan(
     steps = _steps(samples)
     found: list[PlannedBrick] = []
     if not moving:
-        found.extend(_plan_both_sides(steps, here, geometry, now, BRICKS_A_DIRECTION))
+        near = JUMP_BRICKS << (_visited(samples, steps, geometry) - 1)
+        found.extend(_plan_both_sides(steps, here, geometry, now, BRICKS_A_DIRECTION, near))
     elif _jumped(steps, geometry):
         found.extend(_plan_both_sides(steps, here, geometry, now, JUMP_BRICKS))
     else:
@@ -205,6 +211,12 @@ def _jumped(steps: Sequence[_Step], geometry: Geometry) -> bool:
     """Whether the last step was longer than two bricks and no continuation of steps of that speed."""
     on = len(steps) > 1 and steps[0].took < REST_AFTER_S
     return not _is_steady(steps[0], steps[1] if on else None, geometry)
+
+
+def _visited(samples: Sequence[PositionSample], steps: Sequence[_Step], geometry: Geometry) -> int:
+    """In how many bricks the viewer has been since it came here from elsewhere: at least 1."""
+    jump = next((age for age in range(len(steps)) if _jumped(steps[age:], geometry)), len(steps))
+    return len({geometry.brick(sample.position) for sample in samples[-1 - jump :]})
 
 
 def _is_steady(step: _Step, other: _Step | None, geometry: Geometry) -> bool:
@@ -299,18 +311,24 @@ def _plan_direction(
 
 
 def _plan_both_sides(
-    steps: Sequence[_Step], here: Position, geometry: Geometry, now: float, bricks: int
+    steps: Sequence[_Step],
+    here: Position,
+    geometry: Geometry,
+    now: float,
+    bricks: int,
+    near: int = BRICKS_A_DIRECTION,
 ) -> Iterator[PlannedBrick]:
-    """Bricks on both sides of a viewer of unknown direction, alternating."""
+    """Bricks on both sides of a viewer of unknown direction, alternating; those beyond `near` are due later."""
     last = steps[0].voxels if steps else ()
     for dim in range(len(here)):
         off = RESUME_DELAY_S + (OTHER_DIMENSION_S if any(last) and not last[dim] else 0.0)
         # At equal distance, the side of the last movement first.
         forward = -1 if last and last[dim] < 0 else 1
         for side in (forward, -forward):
-            for index in _brick_entries(here, side, dim, geometry, 0)[:bricks]:
+            for count, index in enumerate(_brick_entries(here, side, dim, geometry, 0)[:bricks]):
+                later = 0.0 if count < near else FAR_S
                 distance = abs(index - here[dim])
-                yield _at(here, dim, index, now + off + distance / BROWSE_RATE)
+                yield _at(here, dim, index, now + off + later + distance / BROWSE_RATE)
 
 
 def _brick_entries(here: Position, side: int, dim: int, geometry: Geometry, skip: int) -> range:

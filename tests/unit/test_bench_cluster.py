@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, replace
 from itertools import pairwise
+from operator import attrgetter
+from typing import Final
 
 import pytest
 
 from bench.cluster.__main__ import added, section_of
-from bench.cluster.figures import Phase, busiest_over_mean, ratio_of_p99, used_share
+from bench.cluster.figures import Phase, busiest_over_mean, ratio, used_share
 from bench.cluster.ten import section
 from bench.cluster.viewing import STAYS, target, wanderings
 from bench.model import Section
@@ -22,10 +24,13 @@ def phase(name: str, times: float = 1.0, **more: object) -> Phase:
     return Phase(name, [times * ms for ms in QUIET], [], **(given | more))  # type: ignore[arg-type]
 
 
+THRICE: Final = {name: ["x", "y"] for name in "abc"}
+
+
 def phases(**changed: Phase) -> dict[str, Phase]:
     found = {name: phase(name) for name in ("one", "ten", "slab")}
     found["slab"] = phase("slab", decoded={"a": ["x"], "b": []})
-    found |= {name: phase(name, 5.0) for name in ("random", "crowd")}
+    found |= {"random": phase("random", 5.0, decoded=THRICE), "crowd": phase("crowd", 5.0)}
     return found | changed
 
 
@@ -62,7 +67,9 @@ def test_what_was_measured_on_a_busy_machine_is_void() -> None:
     busy = phase("ten", busy=0.71)
     assert busy.is_void
     assert not phase("ten", busy=0.7).is_void
-    assert ratio_of_p99(busy, phase("one")) == ratio_of_p99(phase("one"), busy) == []
+    p99 = attrgetter("p99_ms")
+    assert ratio(p99, busy, phase("one")) == ratio(p99, phase("one"), busy) == []
+    assert ratio(p99, phase("one", 3.0), phase("one")) == [3.0]
     found = section(phases(ten=busy), 0.2, 2)
     assert set(verdicts(found).values()) == {"not measured", "reached"}
     assert sum(verdict == "reached" for verdict in verdicts(found).values()) == 1
@@ -71,9 +78,13 @@ def test_what_was_measured_on_a_busy_machine_is_void() -> None:
 
 def test_a_run_whose_controls_are_not_worse_shows_it() -> None:
     assert set(verdicts(section(phases(), 0.2, 2)).values()) == {"reached"}
-    same = section(phases(random=phase("random", 2.9), crowd=phase("crowd", 3.1)), 0.2, 2)
+    same = section(phases(random=phase("random", 2.9), crowd=phase("crowd", 2.9)), 0.2, 2)
     missed = [what for what, verdict in verdicts(same).items() if verdict == "**not reached**"]
-    assert missed == ["control: p99 when sent anywhere, over that"]
+    assert missed == [
+        "control: decodes a brick when sent anywhere, over that",
+        "control: p90 when sent anywhere, over that",
+        "control: p99 when all at one node, over that",
+    ]
     slow = section(phases(ten=phase("ten", 1.3, decoded={"a": ["x"], "b": ["x"]})), 0.2, 2)
     assert [figure.missed for figure in slow.figures[:2]] == [True, True]
 

@@ -203,6 +203,31 @@ def test_a_jump_looks_to_both_sides(target: int, around: list[int]) -> None:
     assert abs(others[0] - here) == 1
 
 
+@pytest.mark.parametrize(
+    ("came", "voxels", "near"),
+    [
+        *[(True, 0, 2), (True, 30, 2), (True, 70, 4), (True, 3 * 68, 16), (True, 6 * 68, 32)],
+        *[(False, 0, 2), (False, 70, 4)],
+    ],
+)
+def test_at_rest_bricks_are_due_later_than_a_viewer_is_likely_to_go(
+    came: bool, voxels: int, near: int
+) -> None:
+    """It has jumped here or opened the volume here, and gone on by some voxels."""
+    long = Geometry((68_000,), (68,), 1)
+    before = walk(100, 1, 1.0, 3) if came else []
+    moved = [PositionSample(T0 + 5 + i, (34_000 + i * voxels // 8,)) for i in range(9)]
+    found = planned([*before, *moved], long, wait_s=5.0)
+    here = moved[-1].position[0]
+    soon = {
+        entry.position[0] // 68 - here // 68
+        for entry in found.bricks
+        if entry.deadline - (moved[-1].t + 5.0) < 2.1 + abs(entry.position[0] - here) / 10
+    }
+    assert soon == set(range(-near, near + 1))
+    assert len(found.bricks) == 1 + 2 * BRICKS_A_DIRECTION
+
+
 def test_what_was_before_a_jump_is_forgotten() -> None:
     leafing = walk(100, 1, 1 / 30, 10)
     after = walk(1500, -1, 1 / 30, 12, leafing[-1].t + 1 / 30)
