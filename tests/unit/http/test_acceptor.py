@@ -22,6 +22,8 @@ def test_new_connections_go_to_the_process_with_fewer(monkeypatch: pytest.Monkey
             first.connect()
         eventually(first, lambda: len(first.worker.connections) == 30)
         with running(echo, listener=listener.dup(), share=counts.share([0])) as second:
+            # Until its loop runs, it does not count, and nothing is left to it.
+            eventually(second, lambda: second.worker.acceptor.accepting)
             for _ in range(24):
                 # Answered, so that it is accepted before the next one is opened.
                 assert second.connect().send(GET).reply().status == 200
