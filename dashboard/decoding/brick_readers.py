@@ -18,7 +18,7 @@ class BrickReaders:
         self.decoder = Decoder(self.pool)
         library = LibraryReader()
         self._readers: dict[ReadPath, BrickReader] = {
-            ReadPath.CONTIGUOUS: ContiguousReader(self.pool, library),
+            ReadPath.CONTIGUOUS: ContiguousReader(self.pool),
             ReadPath.CHUNKS: self.decoder,
             ReadPath.HDF5: library,
         }

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.addressing.addresses import BrickAddress
-from dashboard.addressing.chunk_grid import pseudo_chunks
 from dashboard.addressing.outcomes import Stage
 from dashboard.addressing.selection import Selection
 from dashboard.catalog.volume import Volume
@@ -26,8 +24,7 @@ from dashboard.decoding.brick_reader import BandReader, Box, Take
 from dashboard.decoding.buffers import ThreadBuffers
 from dashboard.decoding.chunk_reader import DamagedChunk
 from dashboard.decoding.decode_pool import DecodePool
-from dashboard.decoding.library_reader import LibraryReader
-from dashboard.decoding.sampling import SAMPLE_BLOCK_BYTES
+from dashboard.decoding.sampling import sample_runs
 from dashboard.decoding.sinks import Sink
 from dashboard.errors import CannotShow, Changed
 from dashboard.files.roots import out_of_reach
@@ -170,9 +167,8 @@ class ContiguousReader(BandReader):
     other planes are read without a brick.
     """
 
-    def __init__(self, pool: DecodePool, library: LibraryReader) -> None:
+    def __init__(self, pool: DecodePool) -> None:
         self._pool = pool
-        self._library = library
 
     def decode(
         self,
@@ -220,12 +216,21 @@ class ContiguousReader(BandReader):
         return []
 
     def sample(self, file: VolumeFile, seed: int) -> NDArray[Any]:
-        """As `BrickReader.sample`: blocks, which cover more of the volume than the thin runs of its grid."""
-        grid = file.volume.grid
-        chunks = pseudo_chunks(grid.shape, grid.itemsize, SAMPLE_BLOCK_BYTES)
-        values = self._library.sample(file, seed, replace(grid, chunks=chunks))
-        # Stored as they are.
-        count_bytes(Stage.READ, values.nbytes)
+        """As `BrickReader.sample`: runs of the file, as many as there are values enough."""
+        volume = file.volume
+        source = ContiguousFile(volume, file.fd, self._pool.buffers)
+        boxes = sample_runs(volume.grid, seed)
+
+        def read(first: int, last: int) -> NDArray[Any]:
+            runs = [source.box(*box).reshape(-1) for box in boxes[first:last]]
+            return np.concatenate(runs, dtype=volume.memory_dtype)
+
+        share = ceil(len(boxes) / self._pool.threads)
+        with meter(Stage.READ):
+            ranges = [(first, first + share) for first in range(0, len(boxes), share)]
+            values = np.concatenate(self._pool.map_ranges(read, ranges))
+            count_bytes(Stage.READ, values.nbytes)
+        file.ensure_unchanged()
         return values
 
 

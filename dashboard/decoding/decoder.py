@@ -39,6 +39,7 @@ from dashboard.decoding.chunk_reader import (
 from dashboard.decoding.decode_pool import DecodePool
 from dashboard.decoding.progressive import Box, ProgressiveBrick, chunk_box, in_dataset_order
 from dashboard.decoding.sampling import (
+    chosen_numbers,
     sample_numbers,
     sample_planes,
     sample_size,
@@ -184,8 +185,7 @@ class Decoder(BandReader):
             stored = len(index.numbers)
             if not stored:
                 return np.array([volume.fill], volume.memory_dtype)
-            count = min(sample_size(volume.grid), stored)
-            chosen = np.sort(np.random.default_rng(seed).choice(stored, count, replace=False))
+            chosen = chosen_numbers(stored, sample_size(volume.grid), seed)
         count = len(chosen)
         planes = sample_planes(volume.grid, count)
         with self.reading(file) as reader:

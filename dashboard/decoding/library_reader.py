@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from dashboard import errors
 from dashboard.addressing.addresses import BrickAddress
-from dashboard.addressing.chunk_grid import ChunkGrid
 from dashboard.addressing.outcomes import Stage
 from dashboard.catalog.volume import Volume
 from dashboard.catalog.volume_file import VolumeFile
@@ -83,10 +82,10 @@ class LibraryReader:
             found += damaged
         return found
 
-    def sample(self, file: VolumeFile, seed: int, grid: ChunkGrid | None = None) -> NDArray[Any]:
-        """As `BrickReader.sample`; `grid` replaces the volume's."""
+    def sample(self, file: VolumeFile, seed: int) -> NDArray[Any]:
+        """As `BrickReader.sample`."""
         volume = file.volume
-        boxes = sample_boxes(grid or volume.grid, seed)
+        boxes = sample_boxes(volume.grid, seed)
         with meter(Stage.DECODE):
             _, body = file.ask(SampleBoxes(*_dataset(volume), boxes), "sample")
         file.ensure_unchanged()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from math import ceil, prod
 
 import numpy as np
@@ -16,8 +18,8 @@ SAMPLE_BYTES = 16 * 1024 * 1024
 SAMPLE_VALUES = 500_000
 # With fewer chunks than this, their first planes alone would not stand for the volume.
 MIN_PARTIAL_CHUNKS = 32
-# Size of the blocks of a volume that has no chunks.
-SAMPLE_BLOCK_BYTES = 256 * 1024
+# The parts of a volume without chunks have about as many values, which are adjoining in the file.
+RUN_VALUES = 2048
 
 Box = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -35,7 +37,22 @@ def sample_numbers(grid: ChunkGrid, seed: int) -> NDArray[np.int64] | None:
     total = prod(grid.counts)
     if total < MANY_CHUNKS:
         return None
-    return np.unique(np.random.default_rng(seed).integers(total, size=sample_size(grid)))
+    return chosen_numbers(total, sample_size(grid), seed)
+
+
+def sample_runs(grid: ChunkGrid, seed: int) -> list[Box]:
+    """The boxes (start, stop) of a sample of a contiguous volume, each of values that are adjoining in the file.
+
+    They have about `SAMPLE_VALUES` together, and are chosen by `seed`.
+    """
+    chunks = [1] * len(grid.shape)
+    left = RUN_VALUES
+    for dim in reversed(range(len(chunks))):
+        chunks[dim] = min(grid.shape[dim], left)
+        left = max(left // grid.shape[dim], 1)
+    return sample_boxes(
+        replace(grid, chunks=tuple(chunks)), seed, count=ceil(SAMPLE_VALUES / prod(chunks))
+    )
 
 
 def sample_planes(grid: ChunkGrid, count: int) -> int:
@@ -52,14 +69,20 @@ def sample_step(grid: ChunkGrid, count: int) -> int:
     return max(count * prod(grid.chunks) // (4 * SAMPLE_VALUES), 1)
 
 
-def sample_boxes(grid: ChunkGrid, seed: int, stored: NDArray[np.int64] | None = None) -> list[Box]:
-    """The boxes (start, stop) of chunks of a grid that are chosen by `seed`, among the `stored` ones if given."""
+def sample_boxes(
+    grid: ChunkGrid,
+    seed: int,
+    stored: NDArray[np.int64] | None = None,
+    *,
+    count: int | None = None,
+) -> list[Box]:
+    """The boxes (start, stop) of chunks of a grid that are chosen by `seed`, among the `stored` ones if given.
+
+    `count` replaces `sample_size`.
+    """
     total = prod(grid.counts) if stored is None else len(stored)
-    count = min(sample_size(grid), total)
-    numbers = np.random.default_rng(seed).choice(
-        total if stored is None else stored, count, replace=False
-    )
-    starts = [grid.chunk_origin(number) for number in sorted(int(n) for n in numbers)]
+    numbers = chosen_numbers(total, count or sample_size(grid), seed)
+    starts = [grid.chunk_origin(int(n)) for n in (numbers if stored is None else stored[numbers])]
     return [
         (
             start,
@@ -67,3 +90,12 @@ def sample_boxes(grid: ChunkGrid, seed: int, stored: NDArray[np.int64] | None = 
         )
         for start in starts
     ]
+
+
+def chosen_numbers(total: int, count: int, seed: int) -> NDArray[np.int64]:
+    """At most `count` different numbers below `total`, in order, chosen by `seed`.
+
+    By the standard library: importing `numpy.random` takes longer than a sample, and 7 MB of each process.
+    """
+    picked = random.Random(seed).sample(range(total), min(count, total))  # noqa: S311
+    return np.array(sorted(picked), np.int64)

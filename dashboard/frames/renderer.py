@@ -39,7 +39,7 @@ from dashboard.meter import meter
 from dashboard.once import cached_property
 from dashboard.storage.bytes_cache import HeadedBytes
 
-FRAMES_VERSION = "8"
+FRAMES_VERSION = "9"
 MAX_RECORDED_FRAMES = 4096
 # A frame of so many bytes of a contiguous file takes longer to store than to render.
 UNSTORED_BYTES = 4 * 2**20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from dashboard.addressing.addresses import digest
-from dashboard.addressing.chunk_grid import pseudo_chunks
 from dashboard.addressing.numbers import parse_number
 from dashboard.catalog.metadata import MetadataService
 from dashboard.catalog.volume import ReadPath, Volume
 from dashboard.catalog.volume_file import VolumeFile
 from dashboard.decoding.brick_readers import BrickReaders
-from dashboard.decoding.sampling import SAMPLE_BLOCK_BYTES, SAMPLE_VALUES, sample_boxes
+from dashboard.decoding.sampling import SAMPLE_VALUES, sample_boxes, sample_runs
 from dashboard.errors import BadRequest
 from dashboard.frames.complex_part import ComplexPart, select_part
 from dashboard.frames.quantize import Norm, Window, in_domain
@@ -31,7 +30,7 @@ PERCENTILES = (1.0, 99.0)
 # Share of values from which on the largest one would be an end of the window.
 FREQUENT = 0.01
 # Version of the windows in the metadata cache; to be raised when they are computed differently.
-WINDOWS_VERSION = "8"
+WINDOWS_VERSION = "9"
 MAX_CACHED = 256
 SEED = 20_260_101
 
@@ -157,13 +156,12 @@ class VolumeWindows:
         """Values of a sample of chunks, in a flat array, but for the pixels where the mask is not 0."""
         volume = file.volume
         kept: dict[tuple[int, ...], NDArray[Any]] = {}
-        grid, stored = volume.grid, None
         if volume.read_path is ReadPath.CONTIGUOUS:
-            chunks = pseudo_chunks(grid.shape, grid.itemsize, SAMPLE_BLOCK_BYTES)
-            grid = replace(grid, chunks=chunks)
-        elif volume.read_path is ReadPath.CHUNKS:
-            stored = file.index().numbers
-        boxes = sample_boxes(grid, SEED, stored)
+            boxes = sample_runs(volume.grid, SEED)
+        else:
+            chunked = volume.read_path is ReadPath.CHUNKS
+            stored = file.index().numbers if chunked else None
+            boxes = sample_boxes(volume.grid, SEED, stored)
         valid = self._unmasked(mask)
 
         def take(start: Sequence[int], piece: NDArray[Any]) -> None:

@@ -274,7 +274,8 @@ def test_a_file_that_changes_while_it_is_sampled(
     here: Parts, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = np.arange(400, dtype="u2").reshape(20, 20)
-    path = files.write(data / "a.h5", x=values)
+    stored = {"chunks": (20, 20), **files.CHUNKED["blosc2"]}
+    path = files.write(data / "a.h5", x=(values, stored))
     volume = here.library.volume("data/a.h5", "x")
     ask = here.library.hdf5.call
 
