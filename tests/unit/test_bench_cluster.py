@@ -83,6 +83,7 @@ def test_a_run_whose_controls_are_not_worse_shows_it() -> None:
     assert missed == [
         "control: decodes a brick when sent anywhere, over that",
         "control: p90 when sent anywhere, over that",
+        "control: p99 when sent anywhere, over that",
         "control: p99 when all at one node, over that",
     ]
     slow = section(phases(ten=phase("ten", 1.3, decoded={"a": ["x"], "b": ["x"]})), 0.2, 2)
