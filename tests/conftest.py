@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ for ignored in (signal.SIGHUP, signal.SIGINT):
 
 # Folders of tests that are one unit of work each.
 LONG = ("tests/browser/", "tests/stress/")
+
+# Before the last attempt: slow spells of a machine are longer than the two attempts before it.
+ATTEMPTS, PAUSE_S = 3, 20.0
 
 # Folders of tests without threads, processes or times: what fails there fails again.
 ONE_ATTEMPT = ("tests/property/",)
@@ -86,18 +90,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest units of work are first, so that both processes have something to do until the end.
 
-    A test has a second attempt, since waits may run out on a busy machine; the summary has the first one's error.
+    A test has two further attempts, since waits may run out on a busy machine; the summary has their errors.
     """
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     for item in items:
         if not item.nodeid.startswith(ONE_ATTEMPT):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=ATTEMPTS - 1))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The last attempt comes after a pause."""
+    if getattr(item, "execution_count", 1) == ATTEMPTS:
+        time.sleep(PAUSE_S)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the errors of first attempts."""
+    """Print the errors of attempts that had another one after them."""
     for report in terminalreporter.stats.get("rerun", ()):
-        terminalreporter.section(f"first attempt of {report.nodeid}")
+        terminalreporter.section(f"attempt {report.rerun + 1} of {report.nodeid}")
         terminalreporter.write_line(report.longreprtext)
 
 

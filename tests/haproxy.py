@@ -14,9 +14,9 @@ import urllib3
 
 import dashboard
 from tests.programs import needed
+from tests.waits import WITHIN_S
 
 DEMO = Path(dashboard.__file__).parent.parent / ".ci" / "cluster_demo.py"
-WITHIN_S = 20.0
 
 
 def demo() -> ModuleType:

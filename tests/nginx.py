@@ -16,11 +16,11 @@ import dashboard
 from tests.certificates import Certificate
 from tests.conftest import unused_port
 from tests.programs import needed
+from tests.waits import WITHIN_S
 
 REPOSITORY = Path(dashboard.__file__).parent.parent
 SITE = REPOSITORY / "docs" / "how-to" / "hosting" / "nginx.conf"
 SEVERAL = REPOSITORY / "deploy" / "nginx.conf"
-WITHIN_S = 30.0
 
 MAIN = """
 daemon off;

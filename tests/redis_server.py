@@ -14,8 +14,7 @@ import redis
 
 from tests.conftest import unused_port
 from tests.programs import needed
-
-WITHIN_S = 20.0
+from tests.waits import WITHIN_S
 
 
 class RedisServer:

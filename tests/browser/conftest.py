@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests import conftest
 from tests.browser.monitor import Monitor, demand_slices, monitor_of
@@ -25,6 +25,9 @@ from tests.browser.viewer import (
     listened,
     tab_of,
 )
+from tests.waits import WITHIN_MS
+
+expect.set_options(timeout=WITHIN_MS)
 
 FLAGS = (
     "--no-sandbox --disable-quic --no-first-run --disable-background-networking"

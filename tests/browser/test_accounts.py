@@ -16,7 +16,6 @@ from tests.people import PASSWORD, people_file, quick_passwords
 pytestmark = pytest.mark.browser
 
 VIEW = "?file=scan.h5&dataset=/volume&axis=0&index=7"
-WITHIN_MS = 30_000
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +52,7 @@ def type_name(page: Page, name: str, password: str = PASSWORD) -> None:
 
 
 def expect_view(page: Page) -> None:
-    expect(page.locator("#slice-slider [role=slider]")).to_have_attribute(
-        "aria-valuenow", "7", timeout=WITHIN_MS
-    )
+    expect(page.locator("#slice-slider [role=slider]")).to_have_attribute("aria-valuenow", "7")
 
 
 def test_name_and_password(contexts: list[BrowserContext], url: str) -> None:

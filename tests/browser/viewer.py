@@ -25,6 +25,7 @@ from playwright.sync_api import (
 
 from tests.counted import all_counted
 from tests.page_scripts import script
+from tests.waits import WITHIN_MS, WITHIN_S
 
 # Marks may be cleared at once: an observer sees them all the same.
 COLLECT_MARKS = script("viewer/collect-marks")
@@ -63,14 +64,14 @@ class Served:
     def get(self, path: str, **query: object) -> tuple[bytes, Any]:
         """Body and headers of an answer."""
         address = f"{self.url}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        with urllib.request.urlopen(address, timeout=30) as response:
+        with urllib.request.urlopen(address, timeout=WITHIN_S) as response:
             return response.read(), response.headers
 
     def post(self, path: str, body: object) -> None:
         """Send a body as JSON, as a page of the server does."""
         headers = {"Content-Type": "application/json", "Origin": self.url}
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
-        urllib.request.urlopen(request, timeout=30).close()
+        urllib.request.urlopen(request, timeout=WITHIN_S).close()
 
     def values(self, **query: object) -> NDArray[Any]:
         """A slice as NumPy's own file."""
@@ -95,7 +96,7 @@ class Served:
 
     def until(self, holds: Callable[[dict[str, Any]], bool]) -> None:
         """Wait until the ledger's figures are as wanted."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + WITHIN_S
         while not holds(self.stats()):
             assert time.monotonic() < end, "the figures stay as they are"
             time.sleep(0.2)
@@ -244,7 +245,8 @@ def context_of(browser: Browser, **options: Any) -> BrowserContext:
 
 
 def collecting(context: BrowserContext) -> BrowserContext:
-    """The same context, whose pages collect their marks."""
+    """The same context, whose pages collect their marks; they may be slow."""
+    context.set_default_timeout(WITHIN_MS)
     context.add_init_script(COLLECT_MARKS)
     return context
 

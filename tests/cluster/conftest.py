@@ -23,6 +23,7 @@ from dashboard.addressing.slabs import slab_of
 from tests import files, haproxy, redis_server
 from tests.conftest import Server, serving, unused_port
 from tests.redis_server import RedisServer
+from tests.waits import WITHIN_S
 
 SHAPE, CHUNKS = (160, 256, 256), (8, 64, 64)
 FILE, DATASET = "data/volume.h5", "/volume"
@@ -114,7 +115,7 @@ class Cluster:
     def kill(self, name: str) -> None:
         """End a machine as a power cut does."""
         self.signal(name, signal.SIGKILL)
-        self.servers[name].process.wait(10.0)
+        self.servers[name].process.wait(WITHIN_S)
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to all processes of a machine."""
@@ -122,7 +123,7 @@ class Cluster:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def wait_for(self, names: tuple[str, ...], within_s: float = 15.0) -> None:
+    def wait_for(self, names: tuple[str, ...], within_s: float = WITHIN_S) -> None:
         """Wait until these machines, and no others, answer through the load balancer."""
         end = time.monotonic() + within_s
         while True:
@@ -219,7 +220,7 @@ class Load:
                 one.result()
 
 
-def eventually(holds: Callable[[], bool], within_s: float) -> float:
+def eventually(holds: Callable[[], bool], within_s: float = WITHIN_S) -> float:
     """How long it took until something holds (s)."""
     began = time.monotonic()
     while not holds():

@@ -157,7 +157,7 @@ def test_a_store_that_is_started_anew_is_used_again(cluster: Cluster) -> None:
         cluster.redis.end()
         time.sleep(2.0)
         cluster.redis.start()
-        took = eventually(lambda: len(cluster.stats()["processes"]) == 6, 10.0)
+        took = eventually(lambda: len(cluster.stats()["processes"]) == 6)
     assert took < 4.0
     assert set(load.statuses) == {200}
     assert not load.lost

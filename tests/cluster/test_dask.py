@@ -21,6 +21,7 @@ from tests import certificates, files
 from tests.certificates import Certificate
 from tests.cluster.conftest import eventually
 from tests.conftest import Server, serving, unused_port
+from tests.waits import WITHIN_S
 
 pytestmark = pytest.mark.cluster
 
@@ -89,7 +90,7 @@ class Dask:
         self._stack.close()
 
 
-def soon(holds: Callable[[], bool], within_s: float = 20.0) -> None:
+def soon(holds: Callable[[], bool], within_s: float = WITHIN_S) -> None:
     eventually(holds, within_s)
 
 
@@ -112,7 +113,7 @@ class Node:
         return self._server.log.read_text()
 
     def ask(self, method: str, path: str, **how: Any) -> Any:
-        response = HTTP.request(method, self._server.url + path, timeout=20.0, **how)
+        response = HTTP.request(method, self._server.url + path, timeout=WITHIN_S, **how)
         assert response.status in (200, 202), response.data
         return response
 
@@ -170,7 +171,7 @@ def node(dask: Dask) -> Iterator[Node]:
     data = str(folder / "data")
     with serving(folder / "node", unused_port(), "serve", data, **environment) as server:
         made = Node(server)
-        soon(lambda: "jobs are sent to the Dask scheduler" in made.log, 20.0)
+        soon(lambda: "jobs are sent to the Dask scheduler" in made.log)
         yield made
 
 
@@ -220,7 +221,7 @@ def test_a_scheduler_that_is_killed_costs_no_slice_and_no_job(node: Node, dask: 
     # One that is there again has the next job.
     dask.end()
     dask.start()
-    soon(lambda: node.log.count("jobs are sent to the Dask scheduler") == 2, 20.0)
+    soon(lambda: node.log.count("jobs are sent to the Dask scheduler") == 2)
     agrees(node.done(node.count("/third")))
     soon(lambda: node.slabs()[0] > away)
 

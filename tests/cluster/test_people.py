@@ -63,7 +63,7 @@ class Caller:
             headers=self.headers | kind,
             redirect=False,
             retries=False,
-            timeout=20.0,
+            timeout=60.0,
             **more,
         )
 

@@ -16,12 +16,12 @@ from tests import certificates, hardened, nginx, redis_server
 from tests.conftest import unused_port
 from tests.nginx import REPOSITORY, Nginx
 from tests.programs import needed
+from tests.waits import WITHIN_S
 
 pytestmark = pytest.mark.stress
 
 DEPLOY = REPOSITORY / "deploy"
 HOSTING = REPOSITORY / "docs" / "how-to" / "hosting"
-WITHIN_S = 30.0
 
 
 def checked(*command: str) -> str:

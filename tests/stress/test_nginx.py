@@ -25,11 +25,11 @@ from tests.contract.sign_in.requests import OPEN, addresses
 from tests.nginx import Nginx
 from tests.nightly import mostly
 from tests.stress.test_reload import Reader, reload
+from tests.waits import WITHIN_S
 from tests.web import running as application
 
 pytestmark = [pytest.mark.stress, pytest.mark.timeout(300)]
 
-WITHIN_S = 30.0
 TOKEN = "correct-horse-battery-staple"
 NAME = "scans.example"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

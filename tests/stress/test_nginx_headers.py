@@ -13,11 +13,11 @@ import pytest
 
 from tests import certificates, nginx
 from tests.certificates import Certificate
+from tests.waits import WITHIN_S
 from tests.web import POLL_S
 
 pytestmark = [pytest.mark.stress, pytest.mark.timeout(300)]
 
-WITHIN_S = 30.0
 NAME = "scans.example"
 
 SPOOFED = {

@@ -20,10 +20,9 @@ from typing import Any
 import pytest
 
 from tests.nightly import mostly
+from tests.waits import WITHIN_S
 
 pytestmark = pytest.mark.stress
-
-WITHIN_S = 30.0
 
 
 def get(url: str) -> bytes:

@@ -23,12 +23,12 @@ from tests.accounts import needs_root
 from tests.conftest import Server, serving, unused_port
 from tests.programs import needed
 from tests.stress.test_serve import descendants
+from tests.waits import WITHIN_S
 
 pytestmark = pytest.mark.stress
 
 UNIT = Path(dashboard.__file__).parent.parent / "docs" / "how-to" / "hosting" / "lamella.service"
 EXECUTABLE = "/opt/lamella/current/bin/lamella"
-WITHIN_S = 30.0
 
 
 def get(url: str) -> bytes:

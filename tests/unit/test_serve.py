@@ -24,6 +24,7 @@ from dashboard.errors import SetupError
 from dashboard.people.configuration import TEXT
 from dashboard.settings import Settings
 from tests.clock import Clock
+from tests.waits import WITHIN_S
 
 MakeSettings = Callable[..., Settings]
 
@@ -392,6 +393,6 @@ def test_signals_are_queued() -> None:
     try:
         queue_signals(signals, (signal.SIGUSR1,))
         os.kill(os.getpid(), signal.SIGUSR1)
-        assert signals.get(timeout=10) == signal.SIGUSR1
+        assert signals.get(timeout=WITHIN_S) == signal.SIGUSR1
     finally:
         signal.signal(signal.SIGUSR1, before)

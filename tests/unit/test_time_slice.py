@@ -15,6 +15,7 @@ import pytest
 from dashboard.decoding.decode_pool import DecodePool
 from dashboard.http.request_threads import RequestThreads
 from dashboard.time_slice import COMPUTING_S, RESPONDING_S, compute_in_long_slices, set_time_slice
+from tests.waits import WITHIN_S
 
 NUMBERS = {"x86_64": 315, "aarch64": 275}
 
@@ -41,7 +42,7 @@ def known() -> None:
 def test_only_threads_that_decode_have_long_slices() -> None:
     before = attributes()
     pool = DecodePool(2)
-    gate = threading.Barrier(2, timeout=10)
+    gate = threading.Barrier(2, timeout=WITHIN_S)
 
     def both(_: int) -> tuple[int, int, float]:
         gate.wait()

@@ -20,6 +20,7 @@ from dashboard.benchmarking.player import CONNECTIONS, TraceTarget, play
 from dashboard.benchmarking.processes import private_bytes, process_tree, wait_until_idle
 from dashboard.benchmarking.traces import Step, Trace, Viewer
 from dashboard.web.cache_status import cache_status
+from tests.waits import WITHIN_S
 from tests.web import POLL_S
 
 ADDRESS = TraceTarget(("a", "b"), "/v", lambda axis, index: f"{axis}:{index}")
@@ -45,7 +46,7 @@ class Fake:
         with self.lock:
             self.asked.append((file, dataset, selection, more))
         if self.barrier is not None:
-            self.barrier.wait(10)
+            self.barrier.wait(WITHIN_S)
         if selection == "0:13":
             raise http.client.RemoteDisconnected
         return SliceResponse(200, "miss", False, 1.5, 0.0, 1e9, b"")

@@ -28,6 +28,7 @@ from dashboard.storage.disk_space import DiskSpace
 from tests import files
 from tests.parts import Parts
 from tests.small_volume import NBYTES, VALUES, brick, same
+from tests.waits import WITHIN_S
 
 pytestmark = pytest.mark.usefixtures("volume_file")
 
@@ -144,10 +145,10 @@ class Slow:
         with target.sink() as sink:
             self.kinds.append(type(sink))
             self.begun.release()
-            assert self.go.acquire(timeout=20)
+            assert self.go.acquire(timeout=WITHIN_S)
 
 
-def begun(decoder: Slow, timeout: float = 20.0) -> bool:
+def begun(decoder: Slow, timeout: float = WITHIN_S) -> bool:
     return decoder.begun.acquire(timeout=timeout)
 
 
@@ -168,7 +169,7 @@ def test_one_is_decoded_after_the_other_unless_that_takes_long(
             working = [pool.submit(work, 0)]
             assert begun(decoder)
             working.append(pool.submit(work, 1))
-            assert begun(decoder, 20.0 if at_once == 2 else 0.2) is (at_once == 2)
+            assert begun(decoder, WITHIN_S if at_once == 2 else 0.2) is (at_once == 2)
             assert decoder.kinds == [MemorySink] * at_once
             working.append(pool.submit(work, 2))
             assert begun(decoder)
@@ -176,7 +177,7 @@ def test_one_is_decoded_after_the_other_unless_that_takes_long(
             for _ in working:
                 decoder.go.release()
             for one in working:
-                one.result(timeout=20)
+                one.result(timeout=WITHIN_S)
             decoder.go.release()
             work(0)
             assert decoder.kinds[-1] is MemorySink, "the memory was not given back"

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from dashboard.http import worker as module
-
-WITHIN_S = 20.0
+from tests.waits import WITHIN_S
 
 POST = b"POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
@@ -57,7 +56,7 @@ def eventually(running: Any, holds: Callable[[], bool]) -> None:
         if holds():
             reached.set()
 
-    for _ in range(400):
+    for _ in range(int(WITHIN_S / 0.05)):
         running.worker.call_in_loop(check)
         if reached.wait(0.05):
             return

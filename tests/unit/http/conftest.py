@@ -19,8 +19,7 @@ from gunicorn.config import Config
 from dashboard.http.acceptor import Share
 from dashboard.http.shedding import Shedding
 from dashboard.http.worker import EventWorker
-
-WITHIN_S = 20.0
+from tests.waits import WITHIN_S
 
 
 class Clock:
@@ -133,14 +132,14 @@ class Running:
         """What SIGTERM does, seen by the worker."""
         self.worker.alive = False
         os.write(self.worker.PIPE[1], b"\0")
-        for _ in range(400):
+        for _ in range(int(WITHIN_S / 0.05)):
             if not self.worker.acceptor.accepting:
                 break
             self.thread.join(0.05)
         # What is called from now on is called in a step of the end.
         noticed = threading.Event()
         self.worker.call_in_loop(noticed.set)
-        for _ in range(400):
+        for _ in range(int(WITHIN_S / 0.05)):
             if noticed.wait(0.05) or not self.thread.is_alive():
                 return
         pytest.fail("the worker does not end")

@@ -19,8 +19,7 @@ from dashboard.http.request_threads import (
     RequestThreads,
 )
 from dashboard.settings import Settings
-
-WITHIN_S = 10.0
+from tests.waits import WITHIN_S
 
 
 class Work:

@@ -21,6 +21,7 @@ from tests.unit.http.applications import (
     large,
     sending,
 )
+from tests.waits import WITHIN_S
 
 
 def test_no_connection_takes_a_thread_that_has_nothing_to_compute(run: Any) -> None:
@@ -98,7 +99,7 @@ def test_an_answer_that_outlasts_the_time_for_finishing_ends_like_one_whose_clie
     def wsgi(environ: dict[str, Any], start: Any) -> Iterator[bytes]:
         start("200 OK", [])
         yield b"a"
-        closed.wait(20)
+        closed.wait(WITHIN_S)
         yield more
         yield more
 
@@ -107,9 +108,9 @@ def test_an_answer_that_outlasts_the_time_for_finishing_ends_like_one_whose_clie
     client.more()
     running.stop()
     running.clock.now += 1000
-    running.thread.join(20)
+    running.thread.join(WITHIN_S)
     closed.set()
-    end = time.monotonic() + 20
+    end = time.monotonic() + WITHIN_S
     while running.worker.answering and time.monotonic() < end:
         time.sleep(0.01)
     assert not running.worker.answering

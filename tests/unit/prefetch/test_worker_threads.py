@@ -12,8 +12,7 @@ from dashboard.prefetch.plan_resolver import ResolvedPlan
 from dashboard.prefetch.viewer_plan import ViewerPlan
 from dashboard.prefetch.worker import MAX_WAITING, Worker
 from tests.prefetching import World
-
-WITHIN_S = 10.0
+from tests.waits import WITHIN_S
 
 
 class Stall:

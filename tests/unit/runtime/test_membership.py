@@ -23,6 +23,7 @@ from dashboard.settings import Settings
 from dashboard.storage.rows import RowsUnavailable
 from tests.conftest import unused_port
 from tests.redis_server import RedisServer
+from tests.waits import WITHIN_S
 
 Card = Callable[..., NodeCard]
 FOLDER = Path(__file__).parent
@@ -176,12 +177,12 @@ def test_a_machine_leaves_when_it_is_asked_to(nodes: Nodes, card: Card) -> None:
     member = Membership(nodes, card("a"), left.set, unchanged, leaves_after_s=1.0)
     member.start()
     nodes.ask_to_leave("a")
-    end = time.monotonic() + 5.0
+    end = time.monotonic() + WITHIN_S
     while not nodes.cards()[0].draining:
         assert time.monotonic() < end
         time.sleep(0.05)
     assert not left.is_set()
-    assert left.wait(5.0)
+    assert left.wait(WITHIN_S)
     member.close()
     assert nodes.cards() == []
     assert not nodes.is_asked_to_leave("a")
@@ -214,7 +215,7 @@ def test_commands_tell_about_machines(nodes: Nodes, card: Card, server: RedisSer
     left = threading.Event()
     member = Membership(nodes, card("a"), left.set, unchanged, leaves_after_s=0.0)
     member.start()
-    ended = threading.Thread(target=lambda: left.wait(9.0) and member.close())
+    ended = threading.Thread(target=lambda: left.wait(WITHIN_S) and member.close())
     ended.start()
     assert run("drain", "a").output == "a has left.\n"
     ended.join()

@@ -1,7 +1,7 @@
 /* Waits until the given function gives something. */
 (async (...given) => {
   const holds = GIVEN;
-  const end = performance.now() + 45000;
+  const end = performance.now() + WITHIN_MS;
   for (;;) {
     const found = holds(...given);
     if (found) return found;

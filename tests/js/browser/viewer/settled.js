@@ -1,6 +1,6 @@
 ((count) =>
   new Promise((resolve, reject) => {
-    const end = performance.now() + 45000;
+    const end = performance.now() + WITHIN_MS;
     const poll = () => {
       const frame = document.getElementById('plot-frame');
       const busy = !frame || frame.getAttribute('aria-busy') !== 'false';

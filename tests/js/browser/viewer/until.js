@@ -1,6 +1,6 @@
 (([text, argument]) =>
   new Promise((resolve, reject) => {
-    const end = performance.now() + 45000;
+    const end = performance.now() + WITHIN_MS;
     const poll = () => {
       const found = window[text](argument);
       if (found) resolve(found);
