@@ -201,6 +201,7 @@ class ChunkReader:
         decoder = self._batches
         if decoder is None or not positions:
             return {}
+        slow = self.reads.speed.is_slow(self._device)
         began = time.perf_counter()
         size, at = self.volume.grid.chunk_bytes, np.asarray(positions)
         sizes = self.index.sizes[at]
@@ -217,7 +218,7 @@ class ChunkReader:
         scratch_bytes = decoder.scratch_bytes(int(sizes.max()), size, share)
         scratch = self.buffers.get("batch", scratch_bytes)
         spans = self.index.offsets[at], sizes
-        if self.reads.speed.is_slow(self._device):
+        if slow:
             batch = _Batch(decoder, list(outs), scratch, streams, until, share)
             return dict(zip(numbers, self._decode_read(batch, spans), strict=True))
         found = decoder.decode(self.fd, spans, list(outs), scratch, streams, until, share)
@@ -230,7 +231,10 @@ class ChunkReader:
 
     @cached_property
     def _device(self) -> int:
-        return os.fstat(self.fd).st_dev
+        began = time.perf_counter()
+        device = os.fstat(self.fd).st_dev
+        self.clock.add(read=time.perf_counter() - began)
+        return device
 
     def _decode_read(
         self, batch: _Batch, spans: tuple[NDArray[Any], NDArray[Any]]
@@ -241,7 +245,7 @@ class ChunkReader:
         while left:
             began = time.perf_counter()
             needed = [batch.span(n, spans, share) for n in left]
-            read, read_s = self.reads.read(self.fd, needed)
+            read, read_s = self.reads.read(self.fd, self._device, needed)
             read_at = time.perf_counter()
             read_s = min(read_s, read_at - began)
             waited_s = read_at - began - read_s

@@ -7,7 +7,6 @@ times; there all of a batch is read at once, by threads that do nothing else.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -68,15 +67,15 @@ class ParallelReads:
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
 
-    def read(self, fd: int, spans: Spans) -> tuple[list[Bytes | None], float]:
-        """The bytes of each span, in the given order; None where they cannot be read, or not all of them.
+    def read(self, fd: int, device: int, spans: Spans) -> tuple[list[Bytes | None], float]:
+        """The bytes of each span of a file on `device`, in the given order; None where they cannot be read.
 
         With them, how long the storage took (s): the longest read, as often as each thread had one.
         """
         groups = adjoining(spans)
         results = list(self._threads().map(bind(_read, fd, spans), groups))
         times = [took for _, took in results]
-        self.speed.note(os.fstat(fd).st_dev, sum(times), len(times))
+        self.speed.note(device, sum(times), len(times))
         found: list[Bytes | None] = [None] * len(spans)
         for group, (data, _) in zip(groups, results, strict=True):
             begin = spans[group[0]][0]

@@ -97,7 +97,7 @@ def test_a_batch_is_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     reads, fd = ParallelReads(), os.open(path, os.O_RDONLY)
     try:
         spans = [(2 * n * GAP_BYTES, 10) for n in range(8)]
-        assert [len(part) for part in reads.read(fd, spans)[0] if part is not None] == [10] * 8
+        assert [len(part) for part in reads.read(fd, 1, spans)[0] if part is not None] == [10] * 8
     finally:
         reads.close()
         os.close(fd)
@@ -106,7 +106,7 @@ def test_a_batch_is_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @given(st.lists(st.tuples(st.integers(0, 5_000_000), st.integers(0, 2_000_000)), max_size=8))
 def test_spans_are_what_the_file_has(reads: tuple[ParallelReads, int, Any], spans: Any) -> None:
     parallel, fd, content = reads
-    found, _ = parallel.read(fd, spans)
+    found, _ = parallel.read(fd, 1, spans)
     assert len(found) == len(spans)
     for (offset, size), part in zip(spans, found, strict=True):
         expected = content[offset : offset + size]
