@@ -1,6 +1,7 @@
 """Requests generated from the description of the interface, to a real server: responses are as described.
 
-The seed is fixed; `.ci/nightly` sends more of them, with a seed of the day (`FUZZ_SEED`).
+The seed is fixed; `.ci/nightly` sends more of them, with a seed of the day (`FUZZ_SEED`), and those at
+the limits of each parameter.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pytest
 from tests import conftest, files
 
 LONG = (pytest.mark.nightly, pytest.mark.timeout(7200))
+ALL_PHASES = "examples,coverage,fuzzing"
 # Of most requests, those about a volume that there is tell more.
 KNOWN = '[parameters]\nfile = "scan.h5"\ndataset = "/volume"\n'
 # All checks but that well-formed requests succeed: text that is no selection is well-formed. A busy server may say
@@ -61,14 +63,16 @@ def strict(schema: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("examples", "known"),
+    ("examples", "known", "phases"),
     [
-        pytest.param(10, True, id="known"),
-        pytest.param(1000, True, id="known-long", marks=LONG),
-        pytest.param(1000, False, id="any-long", marks=LONG),
+        pytest.param(10, True, "examples,fuzzing", id="known"),
+        pytest.param(1000, True, ALL_PHASES, id="known-long", marks=LONG),
+        pytest.param(1000, False, ALL_PHASES, id="any-long", marks=LONG),
     ],
 )
-def test_responses_are_as_described(url: str, tmp_path: Path, examples: int, known: bool) -> None:
+def test_responses_are_as_described(
+    url: str, tmp_path: Path, examples: int, known: bool, phases: str
+) -> None:
     with urllib.request.urlopen(f"{url}/api/v1/openapi.json") as response:
         document = json.load(response)
     # What others send may have more fields; what the server sends is to be described.
@@ -83,7 +87,7 @@ def test_responses_are_as_described(url: str, tmp_path: Path, examples: int, kno
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"),
             *(str(tmp_path / "openapi.json"), "--url", url),
-            *("--phases", "examples,coverage,fuzzing", "--max-examples", str(examples)),
+            *("--phases", phases, "--max-examples", str(examples)),
             *("--seed", os.environ.get("FUZZ_SEED", "1"), "--warnings", "off", "--no-color"),
             *("--suppress-health-check", "all", "--generation-database", "none"),
         ],

@@ -101,7 +101,7 @@ class Setup:
 
     def slow_reads(self) -> None:
         """Reads that make the server think that the files' disk is slow."""
-        with self.delays.of("pread", self.data, DELAY_S):
+        with self.delays.of("pread", self.data, DELAY_S / 3):
             self.cold("chunked")
         self.await_writes()
 

@@ -16,7 +16,7 @@
   };
   lamella.config.restDelay = 0;
   const frame = document.getElementById('plot-frame');
-  for (let i = 0; i < 50; i += 1) {
+  for (let i = 0; i < 20; i += 1) {
     if (i % 3) lamella.viewer.step(1);
     else lamella.viewer.setColors({ reverse: i % 2 === 0 });
     await new Promise((drawn) => {

@@ -5,7 +5,8 @@
       if (document.getElementById('plot-frame').classList.contains('moving')) {
         const { width, height } = document.getElementById('slice-canvas');
         const context = document.getElementById('slice-canvas').getContext('2d');
-        done([width, height, Array.from(context.getImageData(0, 0, width, height).data)]);
+        const { buffer } = context.getImageData(0, 0, width, height).data;
+        done([width, height, new Uint8Array(buffer).toBase64()]);
       } else setTimeout(poll);
     };
     poll();

@@ -5,7 +5,7 @@
       if (i % 4 === 0) await new Promise((next) => requestAnimationFrame(next));
     }
   };
-  for (let i = 0; i < 6; i += 1) {
+  for (let i = 0; i < 2; i += 1) {
     await leaf('ArrowRight', 129);
     await leaf('ArrowLeft', 129);
   }
