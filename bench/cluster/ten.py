@@ -141,7 +141,6 @@ def section(phases: dict[str, Phase], brick_s: float, threads: int) -> Section:
         brick_ms=number(brick_s * 1e3),
         threads=threads,
         each=VIEWERS_A_NODE,
-        all=EVERYBODY,
         timed=f"{TIMED_DTYPE} of {TIMED_CHUNKS[0]}×{TIMED_SHAPE[1]}×{TIMED_SHAPE[2]}",
         pieces=SIDE // CHUNKS[1],
         timed_pieces=TIMED_SHAPE[1] // TIMED_CHUNKS[1],
