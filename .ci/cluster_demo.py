@@ -18,8 +18,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -125,11 +126,11 @@ def _start(folder: Path, volume: Path, port: int, running: list[subprocess.Popen
             LAMELLA_NODE_TOKEN=token,
         )
     for at in ports[:-1]:
-        _wait(lambda at=at: _ready(at), running)  # type: ignore[misc]
+        _wait(partial(_ready, at), running)
     file = folder / "haproxy.cfg"
     file.write_text(configuration(port, machines))
     begin(_program("haproxy"), "-db", "-q", "-f", str(file))
-    _wait(lambda: _ready(port), running)
+    _wait(partial(_ready, port), running)
     return store
 
 
@@ -148,9 +149,8 @@ def _ready(port: int) -> None:
     urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2.0).close()
 
 
-def _wait(attempt: object, running: Sequence[subprocess.Popen[bytes]]) -> None:
+def _wait(attempt: Callable[[], object], running: Sequence[subprocess.Popen[bytes]]) -> None:
     """Repeat an attempt until it raises nothing."""
-    assert callable(attempt)
     end = time.monotonic() + WITHIN_S
     while True:
         try:
